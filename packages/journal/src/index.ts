@@ -1,1 +1,4 @@
+export * from './errors.ts';
+export * from './group-commit.ts';
+export * from './journal.ts';
 export * from './port.ts';

@@ -1,8 +1,12 @@
+import type { AssetReadings } from '@holdfast/contracts';
+
 /** One accepted reading, as a source hands it in. `values[i]` belongs to `signals[i]`; null is missing. */
 export interface JournalReading {
   asset: string;
   signals: readonly string[];
+  /** Whole milliseconds since 1970 UTC. */
   t: number;
+  /** Finite numbers; anything else is refused with JOURNAL_READING. */
   values: readonly (number | null)[];
 }
 
@@ -11,4 +15,68 @@ export interface JournalPosition {
   /** Partition number, 0-based. */
   partition: number;
   seq: number;
+}
+
+/** Idempotency key of a request: `result` is what a repeat of the request is answered with. */
+export interface JournalKey {
+  id: string;
+  /** Of the request's body, so that the same key with another body shows. */
+  digest: string;
+  result: string;
+}
+
+export interface JournalOptions {
+  /** File of the database; `-wal` beside it belongs to it. */
+  path: string;
+  /** Fixed when the journal is created: an asset must stay in its stream. 1 to 64. */
+  partitions: number;
+  /** Streams are named `<streamPrefix>-<partition>`. */
+  streamPrefix: string;
+  /** Gives a name that was never given before; asked once a partition and epoch. */
+  newEpoch(): string;
+  /** Wall clock in ms since 1970. */
+  wallMs(): number;
+  /** Bytes of readings without receipt beyond which `append` throws JOURNAL_FULL. @default no limit */
+  capBytes?: number;
+  /** Idempotency keys are kept for this long. @default 86,400,000: a day */
+  keyAgeMsMax?: number;
+  /** At most so many idempotency keys are kept, oldest dropped first. @default 200,000 */
+  keyCountMax?: number;
+}
+
+/** One partition's stream, as it is now: the object is live. Numbers are of the present epoch, from 1; 0 is none. */
+export interface JournalStream {
+  readonly partition: number;
+  readonly stream: string;
+  readonly epoch: string;
+  readonly appended: number;
+  readonly receipted: number;
+  /** Readings of this partition that damage has cost, over all epochs. */
+  readonly lost: number;
+}
+
+export interface ReadOptions {
+  /** Rows with a greater sequence number; at least the last receipt. */
+  after: number;
+  /** Bytes of UTF-8 that the whole readings message may have; `want` is not counted, so take it off before. */
+  bytesMax: number;
+  /** Earlier rows of each group. */
+  lookback: number;
+  /** @default no limit */
+  rowsMax?: number;
+}
+
+/** Rows `first..last` of a stream, ready to become a readings message. */
+export interface JournalBatch {
+  first: number;
+  last: number;
+  /** When the oldest of these rows was accepted, wall clock. */
+  acceptedMs: number;
+  assets: AssetReadings[];
+}
+
+/** What a new epoch leaves behind: ranges of the old epoch that were damaged and are lost. */
+export interface EpochStart {
+  epoch: string;
+  lost: { first: number; last: number }[];
 }

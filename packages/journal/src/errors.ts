@@ -1,0 +1,40 @@
+export type JournalErrorCode =
+  /** The file was written by a newer version. */
+  | 'JOURNAL_SCHEMA'
+  /** Another process has the journal open. */
+  | 'JOURNAL_LOCKED'
+  /** The options do not fit the journal on disk. */
+  | 'JOURNAL_OPTIONS'
+  /** A stored chunk, or the file, is not what was written. */
+  | 'JOURNAL_DAMAGED'
+  /** The backlog is at its cap: wait for receipts and try again. */
+  | 'JOURNAL_FULL'
+  /** A reading that cannot be stored. */
+  | 'JOURNAL_READING'
+  /** The idempotency key is taken. */
+  | 'JOURNAL_KEY_EXISTS'
+  /** A sequence number that the journal does not hold. */
+  | 'JOURNAL_RANGE'
+  /** The disk is full or failed: nothing of the transaction was stored. */
+  | 'JOURNAL_DISK'
+  | 'JOURNAL_CLOSED';
+
+/** Everything that the journal refuses or cannot do; match on `code`. */
+export class JournalError extends Error {
+  readonly code: JournalErrorCode;
+  /** Stream and range (of the present epoch) that are concerned, where there are any. */
+  readonly stream?: string;
+  readonly range?: { first: number; last: number };
+
+  constructor(
+    code: JournalErrorCode,
+    message: string,
+    detail: { stream?: string; range?: { first: number; last: number }; cause?: unknown } = {},
+  ) {
+    super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
+    this.name = 'JournalError';
+    this.code = code;
+    if (detail.stream !== undefined) this.stream = detail.stream;
+    if (detail.range !== undefined) this.range = detail.range;
+  }
+}
