@@ -45,6 +45,8 @@ export interface FaultPlanOptions {
   assets: number | readonly string[];
   startMs: number;
   seconds: number;
+  /** How many faults, kind after kind. @default one of each kind */
+  count?: number;
 }
 
 /** A fault shows only once the model's window holds it: shorter ones are not planned. */
@@ -54,18 +56,20 @@ const FAULT_SECONDS_MAX = 300;
 const QUIET_SECONDS = 60;
 
 /**
- * Plans faults for a run: each kind in turn, one a asset, the last asset left healthy when there are two or more.
- * With fewer assets than kinds an asset gets several, one after the other. What does not fit in is left out.
+ * Plans faults for a run: each kind in turn, one an asset, the last asset left healthy when there are two or more.
+ * With fewer assets than faults an asset gets several, one after the other. A run too short for them gets none.
  */
 export function planFaults(options: FaultPlanOptions): Fault[] {
   const names = typeof options.assets === 'number' ? assetNames(options.assets) : options.assets;
   const ill = names.length > 1 ? names.slice(0, -1) : names;
-  const perAsset = Math.ceil(FAULT_KINDS.length / ill.length);
+  const count = options.count ?? FAULT_KINDS.length;
+  const perAsset = Math.max(1, Math.ceil(count / ill.length));
   const slotSeconds = Math.floor((options.seconds - QUIET_SECONDS) / perAsset);
   if (slotSeconds < FAULT_SECONDS_MIN * 1.5) return [];
   const random = seededRandom(options.seed, 'faults');
   const faults: Fault[] = [];
-  for (const [index, kind] of FAULT_KINDS.entries()) {
+  for (let index = 0; index < count; index += 1) {
+    const kind = FAULT_KINDS[index % FAULT_KINDS.length]!;
     const slot = Math.floor(index / ill.length);
     const longest = Math.min(FAULT_SECONDS_MAX, Math.floor(slotSeconds * 0.6));
     const seconds = Math.floor(random.between(Math.min(FAULT_SECONDS_MIN, longest), longest));

@@ -11,7 +11,7 @@ Usage: node scenarios/pump-loop/src/main.ts [options]
   --seconds <n>     rows a pump, one a second (default 3600)
   --seed <n>        the same seed gives the same rows (default 1)
   --start <time>    time of the first row, ISO 8601 (default 2026-01-01T00:00:00Z)
-  --faults          inject each kind of fault once; adds a column "fault"
+  --faults <n>      inject so many faults, kind after kind; adds a column "fault" (default 0)
   --out <file>      write there instead of to standard output
   --help            show this
 `;
@@ -22,7 +22,7 @@ const { values: options } = parseArgs({
     seconds: { type: 'string', default: '3600' },
     seed: { type: 'string', default: '1' },
     start: { type: 'string', default: '2026-01-01T00:00:00Z' },
-    faults: { type: 'boolean', default: false },
+    faults: { type: 'string', default: '0' },
     out: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
@@ -51,7 +51,12 @@ if (Number.isNaN(run.startMs)) {
   process.stderr.write(`--start: ${options.start} is not allowed, must be a time in ISO 8601\n`);
   process.exit(2);
 }
-const faults = options.faults ? planFaults(run) : [];
+const count = wholeNumber('faults', options.faults, 0, 10_000);
+const faults = planFaults({ ...run, count });
+if (faults.length < count) {
+  process.stderr.write(`--faults: ${count} do not fit into ${run.seconds} seconds\n`);
+  process.exit(2);
+}
 const faultAt = (asset: string, t: number): string =>
   faults.find((fault) => fault.asset === asset && t >= fault.startMs && t < fault.endMs)?.kind ??
   '';
@@ -61,10 +66,10 @@ out.on('error', (error) => {
   process.stderr.write(`${error.message}\n`);
   process.exit(1);
 });
-out.write(`${['asset', 'time', ...SIGNALS, ...(options.faults ? ['fault'] : [])].join(',')}\n`);
+out.write(`${['asset', 'time', ...SIGNALS, ...(count > 0 ? ['fault'] : [])].join(',')}\n`);
 for (const { asset, t, values } of simulate({ ...run, faults })) {
   const cells = [asset, new Date(t).toISOString(), ...SIGNALS.map((signal) => values[signal])];
-  if (options.faults) cells.push(faultAt(asset, t));
+  if (count > 0) cells.push(faultAt(asset, t));
   const line = `${cells.map((cell) => cell ?? '').join(',')}\n`;
   if (!out.write(line)) await new Promise<void>((resolve) => out.once('drain', () => resolve()));
 }
