@@ -22,7 +22,8 @@ export interface JournalKey {
   id: string;
   /** Of the request's body, so that the same key with another body shows. */
   digest: string;
-  result: string;
+  /** Text, or a function that makes it from the positions of the readings, called inside of the transaction. */
+  result: string | ((positions: readonly JournalPosition[]) => string);
 }
 
 export interface JournalOptions {
