@@ -24,4 +24,12 @@ export interface HubConfig {
   controlSocket: string;
   /** Base URL of the local IoT hub stand-in. */
   cloudUrl: string;
+  /** PEM file of the authority that signed the stand-in's certificate; needed when `cloudUrl` is https. */
+  cloudCaFile?: string;
+  /** Base64 key of the edge device at the stand-in. Without it the hub signs with the identity `$edgeHub`. */
+  cloudKey?: string;
+  /** How long a module may take to acknowledge a message before it comes again. @default 30000 */
+  ackTimeoutMs?: number;
+  /** Distance of two searches for expired messages and tokens. @default 10000 */
+  sweepIntervalMs?: number;
 }
