@@ -1,5 +1,6 @@
 export * from './bundle.ts';
 export * from './demands.ts';
+export * from './deployment-manifest.ts';
 export * from './insights.ts';
 export * from './limits.ts';
 export * from './names.ts';
