@@ -52,6 +52,7 @@ if (single === undefined) {
     { name: 'format and lint', command: 'biome', args: ['check', '.'] },
     { name: 'types', command: 'tsc', args: ['-p', '.'] },
     { name: 'import rules', command: 'node', args: ['scripts/import-rules.ts'] },
+    { name: 'published schemas', command: 'node', args: ['scripts/schemas.ts', '--check'] },
     { name: 'settings tables', command: 'node', args: ['scripts/settings-tables.ts', '--check'] },
     { name: 'deployment manifests', command: 'node', args: ['scripts/validate.ts'] },
   ]);

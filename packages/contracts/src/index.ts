@@ -2,6 +2,7 @@ export * from './bundle.ts';
 export * from './demands.ts';
 export * from './deployment-manifest.ts';
 export * from './insights.ts';
+export * from './json-schema.ts';
 export * from './limits.ts';
 export * from './names.ts';
 export * from './problems.ts';
