@@ -11,6 +11,8 @@ export interface ModuleDefinition<Env extends z.ZodObject, Settings extends z.Zo
   /** Folder, image and module id. */
   name: string;
   version: string;
+  /** Where HTTP listens unless HOLDFAST_HTTP_PORT says otherwise. @default 8080 */
+  httpPort?: number;
   /** Variables read once at start; keys are the variables' names. Strings only come in, so use coercion. */
   environment: Env;
   /** Twin settings; every key must have a default, so that `{}` is a complete document. */
