@@ -1,4 +1,4 @@
-import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 
 export interface HostMetrics {
@@ -45,7 +45,11 @@ export function createMetrics(options: {
   };
 }
 
-function delaysOf(histogram: IntervalHistogram): { p50: number; p99: number; max: number } {
+function delaysOf(histogram: ReturnType<typeof monitorEventLoopDelay>): {
+  p50: number;
+  p99: number;
+  max: number;
+} {
   if (histogram.count === 0) return { p50: 0, p99: 0, max: 0 };
   const beyond = (nanoseconds: number): number =>
     Math.round(Math.max(0, nanoseconds / 1e6 - RESOLUTION_MS) * 10) / 10;

@@ -75,8 +75,8 @@ export class EdgeHubConnection {
     const { handlers } = this.#parts;
     for (const [name, handler] of Object.entries(handlers.methods)) {
       this.#client.onMethod(name, async (request, response) => {
-        const { status, payload } = await answer(() => handler(request.payload));
-        response.send(status, payload, (error?: Error) => {
+        const { status, payload } = await answer(() => handler(request?.payload));
+        response?.send(status, payload, (error?: Error) => {
           if (error) this.#parts.log.debug('A method was answered too late', { method: name });
         });
       });
