@@ -1,0 +1,101 @@
+import Database from 'better-sqlite3';
+import type { Refusal } from '../domain/intake.ts';
+import type { SourceName } from './source.ts';
+
+/** A refused row as it is kept, for a person to look at. */
+export interface Reject {
+  /** When it was refused, wall clock in ms since 1970. */
+  timeMs: number;
+  source: SourceName;
+  code: string;
+  /** Row, line or file, as far as the source knows. */
+  place: string;
+  path: string;
+  value: string | null;
+  allowed: string;
+}
+
+/** Rows kept; older ones go. Enough to see a pattern, too few to fill a disk. */
+export const REJECTS_KEPT_MAX = 1_000;
+const TEXT_LENGTH_MAX = 300;
+const FLUSH_MS = 250;
+
+/**
+ * The last refused rows, in a database of their own so that bad input never slows down good input. Written a
+ * quarter of a second late and without fsync: a power cut may lose the newest, which is no reading.
+ */
+export class RejectLog {
+  readonly #db: Database.Database;
+  readonly #insert: Database.Statement<unknown[]>;
+  readonly #trim: Database.Statement<unknown[]>;
+  readonly #select: Database.Statement<unknown[], Reject>;
+  #waiting: Reject[] = [];
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(path: string) {
+    this.#db = new Database(path);
+    this.#db.pragma('journal_mode = WAL');
+    this.#db.pragma('synchronous = OFF');
+    this.#db.exec(
+      `CREATE TABLE IF NOT EXISTS rejects (id INTEGER PRIMARY KEY AUTOINCREMENT, timeMs INTEGER NOT NULL,
+       source TEXT NOT NULL, code TEXT NOT NULL, place TEXT NOT NULL, path TEXT NOT NULL, value TEXT,
+       allowed TEXT NOT NULL) STRICT`,
+    );
+    this.#insert = this.#db.prepare(
+      'INSERT INTO rejects (timeMs, source, code, place, path, value, allowed) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    );
+    this.#trim = this.#db.prepare(
+      'DELETE FROM rejects WHERE id <= (SELECT MAX(id) FROM rejects) - ?',
+    );
+    this.#select = this.#db.prepare(
+      'SELECT timeMs, source, code, place, path, value, allowed FROM rejects ORDER BY id DESC LIMIT ?',
+    );
+  }
+
+  add(refusals: readonly Refusal[], from: { source: SourceName; timeMs: number; what: string }) {
+    for (const refusal of refusals) {
+      const { row, line, code, path, value, allowed } = refusal;
+      let place = from.what;
+      if (line !== undefined) place = `${place} line ${line}`;
+      else if (row !== undefined) place = `${place} row ${row}`;
+      this.#waiting.push({
+        timeMs: from.timeMs,
+        source: from.source,
+        code,
+        place: place.trim().slice(0, TEXT_LENGTH_MAX),
+        path: path.slice(0, TEXT_LENGTH_MAX),
+        value: value?.slice(0, TEXT_LENGTH_MAX) ?? null,
+        allowed: allowed.slice(0, TEXT_LENGTH_MAX),
+      });
+    }
+    if (this.#waiting.length > REJECTS_KEPT_MAX) {
+      this.#waiting = this.#waiting.slice(-REJECTS_KEPT_MAX);
+    }
+    if (this.#waiting.length > 0) this.#timer ??= setTimeout(() => this.flush(), FLUSH_MS);
+  }
+
+  /** The newest first. */
+  list(limit = REJECTS_KEPT_MAX): Reject[] {
+    this.flush();
+    return this.#select.all(limit);
+  }
+
+  flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#waiting.length === 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    this.#db.transaction(() => {
+      for (const { timeMs, source, code, place, path, value, allowed } of waiting) {
+        this.#insert.run(timeMs, source, code, place, path, value, allowed);
+      }
+      this.#trim.run(REJECTS_KEPT_MAX);
+    })();
+  }
+
+  close(): void {
+    this.flush();
+    this.#db.close();
+  }
+}

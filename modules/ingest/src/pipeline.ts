@@ -1,0 +1,162 @@
+import { check, DemandsMessage, describeProblems, ReceiptsMessage } from '@holdfast/contracts';
+import type { GroupCommit, Journal, JournalKey, JournalPosition } from '@holdfast/journal';
+import type { Clock, Log } from '@holdfast/module-host';
+import type { z } from 'zod';
+import type { IngestMetrics } from './adapters/metrics.ts';
+import type { RejectLog } from './adapters/reject-log.ts';
+import type { SourceName } from './adapters/source.ts';
+import { Accounts } from './domain/accounts.ts';
+import { Checker, type CheckSettings } from './domain/checker.ts';
+import { Intake } from './domain/intake.ts';
+import { codeOf, IngestError } from './errors.ts';
+import type { StreamPump } from './stream-pump.ts';
+
+export interface PipelineParts {
+  journal: Journal;
+  commits: GroupCommit;
+  pumps: readonly StreamPump[];
+  rejects: RejectLog;
+  metrics: IngestMetrics;
+  clock: Clock;
+  log: Log;
+}
+
+type PipelineSettings = CheckSettings & { capBytes: number };
+
+/** What a source knows about a request besides its rows. */
+export interface Origin {
+  source: SourceName;
+  /** For the reject log: a file, a sender. */
+  what?: string;
+  key?: JournalKey;
+}
+
+/** Sources that cannot be told to wait may go this far beyond the limit before the process has to end. */
+const UNREFUSABLE_FACTOR = 1.25;
+
+/**
+ * The main path of ingest, top to bottom:
+ *
+ *   source -> intake (checked rows) -> accept: journal, group commit -> acknowledgement
+ *                                        journal -> pump -> `readings` -> inference
+ *                                        journal <- receipts <- forwarder
+ *
+ * A reading belongs to its source until `accept` resolves or `acceptNow` returns; from then on to the journal,
+ * until a receipt covers it.
+ */
+export class Pipeline {
+  readonly accounts: Accounts;
+  readonly #parts: PipelineParts;
+  #settings: PipelineSettings;
+  #checker: Checker;
+
+  constructor(parts: PipelineParts, settings: PipelineSettings) {
+    this.#parts = parts;
+    this.#settings = settings;
+    this.#checker = new Checker(settings);
+    this.accounts = new Accounts(parts.journal);
+  }
+
+  apply(settings: PipelineSettings): void {
+    this.#settings = settings;
+    this.#checker = new Checker(settings);
+  }
+
+  /** An empty intake that goes by the settings and the clock of now. */
+  intake(options: { unit: 'row' | 'line'; utc?: boolean }): Intake {
+    return new Intake(this.#checker, { ...options, nowMs: this.#parts.clock.wallMs() });
+  }
+
+  /** Why nothing can be accepted now; undefined when it can. */
+  busy(): string | undefined {
+    return this.#parts.journal.backlog().bytes >= this.#settings.capBytes
+      ? `readings without receipt have reached ${this.#settings.capBytes} bytes`
+      : undefined;
+  }
+
+  /**
+   * Makes the accepted rows durable, together with whoever else asks in this turn.
+   * @throws IngestError INGEST_BUSY, JournalError JOURNAL_DISK: nothing was stored, try again later
+   */
+  async accept(intake: Intake, origin: Origin): Promise<JournalPosition[]> {
+    const reason = this.busy();
+    if (reason !== undefined) throw new IngestError('INGEST_BUSY', reason);
+    const positions =
+      intake.accepted.length === 0 && origin.key === undefined
+        ? []
+        : await this.#parts.commits.append(intake.accepted, origin.key);
+    this.#committed(intake, origin);
+    return positions;
+  }
+
+  /** The same before it returns, for a source whose message is acknowledged when its handler returns. */
+  acceptNow(intake: Intake, origin: Origin): void {
+    const limit = this.#settings.capBytes * UNREFUSABLE_FACTOR;
+    if (this.#parts.journal.backlog().bytes >= limit) {
+      throw new IngestError('INGEST_BUSY', `readings without receipt have reached ${limit} bytes`);
+    }
+    if (intake.accepted.length > 0) this.#parts.journal.append(intake.accepted, origin.key);
+    this.#committed(intake, origin);
+  }
+
+  /** Input `receipts`: what the forwarder has applied leaves the journal. */
+  receipts(body: Buffer): void {
+    const message = this.#read(ReceiptsMessage, body, 'receipts');
+    for (const receipt of message?.receipts ?? []) {
+      const pump = this.#parts.pumps.find(({ stream }) => stream.stream === receipt.stream);
+      if (pump === undefined) {
+        this.#parts.metrics.ignored('receipt-stream-unknown');
+        continue;
+      }
+      this.accounts.advanced(() => pump.receipt(receipt));
+    }
+  }
+
+  /** Input `demands`: a model needs earlier rows with each batch; what has no receipt goes again, with them. */
+  demands(body: Buffer): void {
+    const message = this.#read(DemandsMessage, body, 'demands');
+    if (message === undefined || message.lookback <= this.#parts.journal.lookback) return;
+    this.#parts.journal.setLookback(message.lookback);
+    this.#parts.log.info('A model asks for more earlier rows', { lookback: message.lookback });
+    for (const pump of this.#parts.pumps) pump.rewind();
+  }
+
+  #committed(intake: Intake, origin: Origin): void {
+    const { pumps, metrics } = this.#parts;
+    if (intake.accepted.length > 0) {
+      this.accounts.accepted(intake.accepted.length);
+      metrics.accepted(origin.source, intake.accepted.length);
+      for (const pump of pumps) pump.grown();
+    }
+    if (intake.refusedCount > 0) this.refused(intake, origin);
+  }
+
+  /** Counts refused rows and keeps them for a person to see. */
+  refused(intake: Intake, origin: Pick<Origin, 'source' | 'what'>): void {
+    const { metrics, rejects, clock } = this.#parts;
+    for (const [code, rows] of intake.refusedByCode) metrics.refused(origin.source, code, rows);
+    const { source, what = '' } = origin;
+    rejects.add(intake.refusals, { source, what, timeMs: clock.wallMs() });
+  }
+
+  #read<S extends z.ZodType>(schema: S, body: Buffer, input: string): z.output<S> | undefined {
+    const checked = check(schema, parsed(body));
+    if (checked.ok) return checked.value;
+    this.#parts.metrics.ignored(`${input}-malformed`);
+    const problems = describeProblems(checked.problems);
+    this.#parts.log.warn('A message could not be understood', { input, problems });
+    return undefined;
+  }
+}
+
+function parsed(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** True for errors after which a source may simply try again later. */
+export const isBusy = (error: unknown): boolean =>
+  ['INGEST_BUSY', 'JOURNAL_FULL', 'JOURNAL_DISK'].includes(codeOf(error) ?? '');
