@@ -1,4 +1,11 @@
+import { statSync } from 'node:fs';
+import { crc32 } from 'node:zlib';
+import type Database from 'better-sqlite3';
+import { CHUNK_CELLS_MAX, CHUNK_ROWS_MAX, ChunkWriter } from './chunk.ts';
+import { asJournalError, openDatabase } from './database.ts';
 import { JournalError } from './errors.ts';
+import { IdempotencyKeys } from './idempotency-keys.ts';
+import { Partition, type StreamRow } from './partition.ts';
 import type {
   EpochStart,
   JournalBatch,
@@ -10,70 +17,410 @@ import type {
   ReadOptions,
 } from './port.ts';
 
-const notYet = (): never => {
-  throw new JournalError('JOURNAL_CLOSED', 'The journal is being written.');
-};
+/** A receipt is durable after this long at the latest; a lost one costs a resend, nothing else. */
+const PRUNE_AFTER_MS = 1_000;
+/** Or after so many rows, so that the file stays small at full speed. */
+const PRUNE_AFTER_ROWS = 50_000;
+/** Assets whose partition is remembered; a hash costs about a third of a microsecond. */
+const ASSETS_REMEMBERED = 50_000;
+/** Free pages of 4 KiB that are worth keeping for reuse: 64 MB. What an outage left beyond goes back to the disk. */
+const FREE_PAGES_MAX = 16_384;
+/** Pages given back in one step: about a millisecond. */
+const VACUUM_PAGES = 256;
 
-/** Signatures first; the body follows in the next commit. */
+interface Entry {
+  readings: readonly JournalReading[];
+  key?: JournalKey;
+}
+
+/**
+ * The journal of a site's readings: append-only, in a few streams, fsynced before `append` returns, kept until a
+ * receipt covers it. It holds the only copy of a reading between its acknowledgement to the source and the receipt.
+ * Memory does not depend on the backlog. All calls are synchronous; only pruning runs by itself, in steps of a few
+ * milliseconds.
+ */
 export class Journal {
-  static open(_options: JournalOptions): Journal {
-    return notYet();
+  readonly #db: Database.Database;
+  readonly #options: JournalOptions;
+  readonly #partitions: Partition[] = [];
+  readonly #keys: IdempotencyKeys;
+  readonly #writer = new ChunkWriter();
+  readonly #partitionOf = new Map<string, number>();
+  readonly #saveStream: Database.Statement;
+  readonly #sql: {
+    begin: Database.Statement;
+    commit: Database.Statement;
+    rollback: Database.Statement;
+  };
+  #lookback: number;
+  #timer: NodeJS.Timeout | undefined;
+  #step: NodeJS.Immediate | undefined;
+  #rowsToPrune = 0;
+  #keysToPrune = false;
+  #closed = false;
+
+  /** @throws JournalError JOURNAL_LOCKED, JOURNAL_SCHEMA, JOURNAL_OPTIONS, JOURNAL_DAMAGED, JOURNAL_DISK */
+  static open(options: JournalOptions): Journal {
+    const db = openDatabase(options.path);
+    try {
+      return new Journal(db, options);
+    } catch (error) {
+      db.close();
+      throw asJournalError(error, options.path);
+    }
   }
-  /** Live: always as it is now. */
+
+  private constructor(db: Database.Database, options: JournalOptions) {
+    this.#db = db;
+    this.#options = options;
+    this.#sql = {
+      begin: db.prepare('BEGIN IMMEDIATE'),
+      commit: db.prepare('COMMIT'),
+      rollback: db.prepare('ROLLBACK'),
+    };
+    this.#saveStream = db.prepare(
+      `INSERT INTO stream (partition, epoch, base, receipted, lost) VALUES (?, ?, ?, ?, ?)
+       ON CONFLICT (partition) DO UPDATE SET epoch = excluded.epoch, base = excluded.base,
+         receipted = excluded.receipted, lost = excluded.lost`,
+    );
+    this.#transaction(() => this.#load());
+    this.#keys = new IdempotencyKeys(db, {
+      ageMsMax: options.keyAgeMsMax ?? 86_400_000,
+      countMax: options.keyCountMax ?? 200_000,
+    });
+    const lookback = db.prepare("SELECT value FROM setting WHERE name = 'lookback'").pluck().get();
+    this.#lookback = (lookback as number | undefined) ?? 0;
+    // Receipts may have come in just before the last end, and their rows are still there.
+    this.#prunesSoon();
+  }
+
+  /** Live: each is always as it is now. */
   get streams(): readonly JournalStream[] {
-    return notYet();
+    return this.#partitions;
   }
+
   /** Partition of an asset: crc32 of its UTF-8 name modulo the number of partitions. */
-  partitionOf(_asset: string): number {
-    return notYet();
+  partitionOf(asset: string): number {
+    let partition = this.#partitionOf.get(asset);
+    if (partition === undefined) {
+      if (this.#partitionOf.size >= ASSETS_REMEMBERED) this.#partitionOf.clear();
+      partition = crc32(asset) % this.#partitions.length;
+      this.#partitionOf.set(asset, partition);
+    }
+    return partition;
   }
-  /** One transaction, fsynced when it returns; all or nothing. */
-  append(_readings: readonly JournalReading[], _key?: JournalKey): JournalPosition[] {
-    return notYet();
+
+  /**
+   * Stores readings, and the key of their request, in one transaction that is fsynced when this returns; all or
+   * nothing. Gives the position of each reading, in the order given.
+   * @throws JournalError JOURNAL_FULL (wait for receipts), JOURNAL_READING, JOURNAL_KEY_EXISTS, JOURNAL_DISK
+   */
+  append(readings: readonly JournalReading[], key?: JournalKey): JournalPosition[] {
+    return this.appendAll([key === undefined ? { readings } : { readings, key }])[0]!;
   }
-  /** Several appends in one transaction: all or nothing. */
-  appendAll(
-    _entries: readonly { readings: readonly JournalReading[]; key?: JournalKey }[],
-  ): JournalPosition[][] {
-    return notYet();
+
+  /** Several appends in one transaction and fsync: all or nothing. @throws as `append` */
+  appendAll(entries: readonly Entry[]): JournalPosition[][] {
+    this.#refuseWhenClosed();
+    this.#refuseWhenFull();
+    const wallMs = this.#options.wallMs();
+    const { positions, rows } = this.#sort(entries);
+    const inserted = this.#transaction(() => {
+      for (const entry of entries) if (entry.key) this.#keys.insert(entry.key, wallMs);
+      return rows.map((readings, partition) =>
+        readings.length === 0 ? 0 : this.#insert(this.#partitions[partition]!, readings, wallMs),
+      );
+    });
+    rows.forEach((readings, index) => {
+      const partition = this.#partitions[index]!;
+      partition.inserted(partition.storedAppended + readings.length, inserted[index]!);
+    });
+    if (entries.some((entry) => entry.key)) {
+      this.#keysToPrune = true;
+      this.#prunesSoon();
+    }
+    return positions;
   }
-  findKey(_id: string): { digest: string; result: string } | undefined {
-    return notYet();
+
+  /** What was stored with an idempotency key; undefined if it is unknown or older than the bounds. */
+  findKey(id: string): { digest: string; result: string } | undefined {
+    this.#refuseWhenClosed();
+    return this.#keys.find(id);
   }
-  /** Undefined when there is nothing after `after`. */
-  readBatch(_partition: number, _options: ReadOptions): JournalBatch | undefined {
-    return notYet();
+
+  /**
+   * Rows after `after`, as many as fit; undefined when there are none. The same `after` and limits give the same
+   * rows and the same lookback at any time, before or after restarts and pruning.
+   * @throws JournalError JOURNAL_DAMAGED with stream and range, when the very next rows are damaged; JOURNAL_RANGE
+   */
+  readBatch(partition: number, options: ReadOptions): JournalBatch | undefined {
+    this.#refuseWhenClosed();
+    const source = this.#partitions[partition];
+    if (source === undefined || options.lookback > this.#lookback) {
+      throw new JournalError(
+        'JOURNAL_RANGE',
+        `There are partitions 0 to ${this.#partitions.length - 1} and ${this.#lookback} rows of lookback, not ${partition} and ${options.lookback}.`,
+      );
+    }
+    try {
+      return source.read(options);
+    } catch (error) {
+      throw asJournalError(error, this.#options.path);
+    }
   }
-  /** Remembered at once, durable within a second or at `close`; what it covers is pruned in the background. */
-  receipt(_partition: number, _through: number): void {
-    notYet();
+
+  /**
+   * All rows through this number are applied and fsynced elsewhere. Counts at once; durable within a second and
+   * pruned in the background. One that is behind the last is ignored.
+   */
+  receipt(partition: number, through: number): void {
+    this.#refuseWhenClosed();
+    const stream = this.#partitions[partition]!;
+    if (through > stream.appended) {
+      throw new JournalError(
+        'JOURNAL_RANGE',
+        `${stream.stream} ends at ${stream.appended}, not ${through}.`,
+      );
+    }
+    const rows = through - stream.receipted;
+    if (rows <= 0) return;
+    stream.storedReceipted += rows;
+    stream.receiptDirty = true;
+    this.#rowsToPrune += rows;
+    if (this.#rowsToPrune >= PRUNE_AFTER_ROWS) this.#prunesNext();
+    else this.#prunesSoon();
   }
-  /** Does now what `receipt` leaves for later. */
+
+  /** Does now, and to the end, what `receipt` leaves for later. */
   prune(): void {
-    notYet();
+    while (this.#pruneStep());
   }
+
+  /** Rows of lookback that are kept behind the receipts; durable. */
   get lookback(): number {
-    return notYet();
+    return this.#lookback;
   }
-  setLookback(_rows: number): void {
-    notYet();
+
+  setLookback(rows: number): void {
+    this.#refuseWhenClosed();
+    this.#transaction(() =>
+      this.#db
+        .prepare("INSERT OR REPLACE INTO setting (name, value) VALUES ('lookback', ?)")
+        .run(rows),
+    );
+    this.#lookback = rows;
   }
-  /** Without receipt. */
+
+  /** Readings without receipt; bytes as stored. */
   backlog(): { readings: number; bytes: number } {
-    return notYet();
+    let readings = 0;
+    let bytes = 0;
+    for (const partition of this.#partitions) {
+      readings += partition.storedAppended - partition.storedReceipted;
+      bytes += partition.backlogBytes;
+    }
+    return { readings, bytes };
   }
+
   /** File and write-ahead log on disk. */
   sizeBytes(): number {
-    return notYet();
+    const size = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+    return size(this.#options.path) + size(`${this.#options.path}-wal`);
   }
-  startEpoch(_partition: number): EpochStart {
-    return notYet();
+
+  /**
+   * Gives the stream a new epoch: what has no receipt is numbered from 1 again. Damaged rows that come first are
+   * left out, counted as lost and reported. Rows that were applied without their receipt having arrived will be
+   * applied again, so this is for a stream that cannot go on otherwise.
+   */
+  startEpoch(partition: number): EpochStart {
+    this.#refuseWhenClosed();
+    const stream = this.#partitions[partition]!;
+    const { base, lost } = stream.nextBase();
+    const epoch = this.#options.newEpoch();
+    const count = lost.reduce((sum, range) => sum + range.last - range.first + 1, 0);
+    this.#transaction(() =>
+      this.#saveStream.run(partition, epoch, base, base, stream.lost + count),
+    );
+    stream.epoch = epoch;
+    stream.storedBase = base;
+    stream.storedReceipted = base;
+    stream.lost += count;
+    return { epoch, lost };
   }
+
   /** Readings ever accepted, over all epochs. */
   accepted(): number {
-    return notYet();
+    return this.#partitions.reduce((sum, partition) => sum + partition.storedAppended, 0);
   }
+
+  /** Makes receipts durable and closes the file. Idempotent. */
   close(): void {
-    notYet();
+    if (this.#closed) return;
+    this.#cancel();
+    this.#transaction(() => this.#saveReceipts());
+    this.#closed = true;
+    this.#db.close();
   }
+
+  #load(): void {
+    const rows = this.#db.prepare('SELECT * FROM stream ORDER BY partition').all() as StreamRow[];
+    const { partitions, streamPrefix, newEpoch } = this.#options;
+    if (rows.length > 0 && rows.length !== partitions) {
+      throw new JournalError(
+        'JOURNAL_OPTIONS',
+        `${this.#options.path} has ${rows.length} partitions, not ${partitions}: the number is fixed when a journal is created, because an asset must stay in its stream.`,
+      );
+    }
+    for (let partition = 0; partition < partitions; partition += 1) {
+      let row = rows[partition];
+      if (row === undefined) {
+        row = { partition, epoch: newEpoch(), base: 0, receipted: 0, lost: 0 };
+        this.#saveStream.run(partition, row.epoch, 0, 0, 0);
+      }
+      this.#partitions.push(new Partition(this.#db, `${streamPrefix}-${partition}`, row));
+    }
+  }
+
+  #sort(entries: readonly Entry[]): { positions: JournalPosition[][]; rows: JournalReading[][] } {
+    const rows: JournalReading[][] = this.#partitions.map(() => []);
+    const positions = entries.map(({ readings }) =>
+      readings.map((reading) => {
+        const partition = this.partitionOf(reading.asset);
+        const seq = this.#partitions[partition]!.appended + rows[partition]!.push(reading);
+        return { partition, seq };
+      }),
+    );
+    return { positions, rows };
+  }
+
+  /** Inserts rows as chunks; gives their bytes. */
+  #insert(partition: Partition, rows: readonly JournalReading[], wallMs: number): number {
+    let bytes = 0;
+    let start = 0;
+    while (start < rows.length) {
+      const end = chunkEnd(rows, start);
+      const first = partition.storedAppended + 1 + start;
+      const last = partition.storedAppended + end;
+      const part = start === 0 && end === rows.length ? rows : rows.slice(start, end);
+      const body = this.#writer.write(
+        part,
+        { partition: partition.partition, first, last },
+        wallMs,
+      );
+      partition.insert(first, last, body);
+      bytes += body.length;
+      start = end;
+    }
+    return bytes;
+  }
+
+  #prunesSoon(): void {
+    if (this.#timer !== undefined || this.#step !== undefined) return;
+    this.#timer = setTimeout(() => this.#background(), PRUNE_AFTER_MS).unref();
+  }
+
+  #prunesNext(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#step ??= setImmediate(() => this.#background()).unref();
+  }
+
+  #background(): void {
+    this.#cancel();
+    try {
+      if (this.#pruneStep()) this.#prunesNext();
+    } catch (error) {
+      // A full disk: what could not be forgotten is forgotten later. `append` tells the owner about the disk.
+      if ((error as { code?: unknown }).code !== 'JOURNAL_DISK') throw error;
+      this.#prunesSoon();
+    }
+  }
+
+  #cancel(): void {
+    clearTimeout(this.#timer);
+    clearImmediate(this.#step);
+    this.#timer = undefined;
+    this.#step = undefined;
+  }
+
+  /** True when there is more to do. */
+  #pruneStep(): boolean {
+    this.#refuseWhenClosed();
+    this.#rowsToPrune = 0;
+    const { pruned, keys } = this.#transaction(() => {
+      this.#saveReceipts();
+      return {
+        pruned: this.#partitions.map((partition) => partition.prune(this.#lookback > 0)),
+        keys: this.#keysToPrune && this.#keys.prune(this.#options.wallMs()),
+      };
+    });
+    this.#receiptsSaved();
+    this.#keysToPrune = keys;
+    let more = keys;
+    pruned.forEach((step, index) => {
+      if (step === undefined) return;
+      this.#partitions[index]!.pruned(step);
+      if (step.more) more = true;
+    });
+    return this.#vacuumStep() || more;
+  }
+
+  #vacuumStep(): boolean {
+    const free = this.#db.pragma('freelist_count', { simple: true }) as number;
+    if (free <= FREE_PAGES_MAX) return false;
+    this.#db.exec(`PRAGMA incremental_vacuum(${VACUUM_PAGES})`);
+    return free - VACUUM_PAGES > FREE_PAGES_MAX;
+  }
+
+  #saveReceipts(): void {
+    for (const stream of this.#partitions) {
+      if (!stream.receiptDirty) continue;
+      const { partition, epoch, storedBase, storedReceipted, lost } = stream;
+      this.#saveStream.run(partition, epoch, storedBase, storedReceipted, lost);
+    }
+  }
+
+  #receiptsSaved(): void {
+    for (const stream of this.#partitions) stream.receiptDirty = false;
+  }
+
+  #transaction<T>(work: () => T): T {
+    this.#sql.begin.run();
+    try {
+      const result = work();
+      this.#sql.commit.run();
+      return result;
+    } catch (error) {
+      if (this.#db.inTransaction) this.#sql.rollback.run();
+      throw asJournalError(error, this.#options.path);
+    }
+  }
+
+  #refuseWhenClosed(): void {
+    if (this.#closed) throw new JournalError('JOURNAL_CLOSED', 'The journal is closed.');
+  }
+
+  #refuseWhenFull(): void {
+    const cap = this.#options.capBytes;
+    if (cap === undefined) return;
+    const { readings, bytes } = this.backlog();
+    if (bytes < cap) return;
+    throw new JournalError(
+      'JOURNAL_FULL',
+      `${readings} readings wait for their receipt in ${bytes} bytes, and ${cap} are allowed.`,
+    );
+  }
+}
+
+/** End of the chunk that begins at `start`, within the bounds of a chunk. */
+function chunkEnd(rows: readonly JournalReading[], start: number): number {
+  let cells = 0;
+  let end = start;
+  while (end < rows.length && end - start < CHUNK_ROWS_MAX) {
+    cells += rows[end]!.signals.length + 1;
+    if (cells > CHUNK_CELLS_MAX && end > start) break;
+    end += 1;
+  }
+  return end;
 }

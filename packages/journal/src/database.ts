@@ -1,0 +1,118 @@
+import Database from 'better-sqlite3';
+import { JournalError } from './errors.ts';
+
+/** Version of the tables, in `user_version`. */
+export const SCHEMA = 1;
+
+/** `HFJL`: tells a journal from any other SQLite file. */
+const APPLICATION_ID = 0x48464a4c;
+
+/**
+ * A single post dirties one page a partition, so small pages keep it cheap; larger chunks lie on overflow pages
+ * whatever the size. 4,096 is also the block of flash and file systems.
+ */
+const PAGE_BYTES = 4_096;
+
+/**
+ * 32 MB of write-ahead log before it is copied into the file. Readings live for seconds when the link is up: by then
+ * most pages have been freed and used again, and each page is copied only in its last state. A small log would copy
+ * every reading into the file just before it is deleted, and so write everything twice.
+ */
+const CHECKPOINT_PAGES = 8_192;
+
+/** After a burst the log is cut back to this at the next checkpoint. */
+const LOG_BYTES_MAX = 64 * 1024 * 1024;
+
+/** A restart may overlap with the end of the process before it; anything longer is a second process. */
+const LOCK_WAIT_MS = 500;
+
+/**
+ * Opens or creates the file. `locking_mode=EXCLUSIVE`: the lock is the operating system's, so it ends with the
+ * process however that ends, while a lock row would need a guess at how old is dead. It also saves the shared-memory
+ * file and a system call or two a transaction.
+ */
+export function openDatabase(path: string): Database.Database {
+  let db: Database.Database | undefined;
+  try {
+    db = new Database(path, { timeout: LOCK_WAIT_MS });
+    db.pragma('locking_mode = EXCLUSIVE');
+    db.pragma(`page_size = ${PAGE_BYTES}`);
+    db.pragma('auto_vacuum = INCREMENTAL');
+    db.pragma('journal_mode = WAL');
+    // Every commit is fsynced: an acknowledged reading survives a power cut.
+    db.pragma('synchronous = FULL');
+    db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+    db.pragma(`journal_size_limit = ${LOG_BYTES_MAX}`);
+    db.pragma('cache_size = -8000');
+    db.exec('BEGIN IMMEDIATE');
+    prepareSchema(db, path);
+    db.exec('COMMIT');
+    return db;
+  } catch (error) {
+    db?.close();
+    throw asJournalError(error, path);
+  }
+}
+
+function prepareSchema(db: Database.Database, path: string): void {
+  const version = db.pragma('user_version', { simple: true }) as number;
+  const application = db.pragma('application_id', { simple: true }) as number;
+  const tables = db.prepare('SELECT count(*) FROM sqlite_schema').pluck().get() as number;
+  if (tables === 0 && version === 0) {
+    db.exec(`
+      CREATE TABLE setting (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
+      CREATE TABLE stream (
+        partition INTEGER PRIMARY KEY,
+        epoch TEXT NOT NULL,
+        base INTEGER NOT NULL,
+        receipted INTEGER NOT NULL,
+        lost INTEGER NOT NULL
+      ) STRICT;
+      CREATE TABLE key (
+        n INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        digest TEXT NOT NULL,
+        result TEXT NOT NULL,
+        at INTEGER NOT NULL
+      ) STRICT;
+    `);
+    db.pragma(`application_id = ${APPLICATION_ID}`);
+    db.pragma(`user_version = ${SCHEMA}`);
+    return;
+  }
+  if (application !== APPLICATION_ID) {
+    throw new JournalError('JOURNAL_SCHEMA', `${path} is a SQLite file, but not a journal.`);
+  }
+  if (version > SCHEMA) {
+    throw new JournalError(
+      'JOURNAL_SCHEMA',
+      `${path} has schema ${version}, and this version knows ${SCHEMA}: it was written by a newer one. Run that, or move the file away.`,
+    );
+  }
+}
+
+/** The errors of SQLite that an owner can do something about, by code; everything else as it is. */
+export function asJournalError(error: unknown, path: string): unknown {
+  const code = (error as { code?: unknown }).code;
+  if (typeof code !== 'string') return error;
+  if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) {
+    return new JournalError(
+      'JOURNAL_LOCKED',
+      `${path} is open in another process. Two writers would give numbers twice, so this one does not start.`,
+      { cause: error },
+    );
+  }
+  if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB') {
+    return new JournalError('JOURNAL_DAMAGED', `${path} is damaged: ${(error as Error).message}.`, {
+      cause: error,
+    });
+  }
+  if (code.startsWith('SQLITE_FULL') || code.startsWith('SQLITE_IOERR')) {
+    return new JournalError(
+      'JOURNAL_DISK',
+      `The disk of ${path} is full or fails: ${(error as Error).message}. Nothing of this request was stored.`,
+      { cause: error },
+    );
+  }
+  return error;
+}

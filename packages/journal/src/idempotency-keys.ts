@@ -1,0 +1,54 @@
+import type Database from 'better-sqlite3';
+import { JournalError } from './errors.ts';
+import type { JournalKey } from './port.ts';
+
+/** Keys looked at in one prune transaction. */
+const PRUNE_KEYS_MAX = 2_000;
+
+/** Idempotency keys, in order of arrival; bounded by age and by count. */
+export class IdempotencyKeys {
+  readonly #ageMsMax: number;
+  readonly #countMax: number;
+  readonly #insert: Database.Statement;
+  readonly #find: Database.Statement;
+  readonly #oldest: Database.Statement;
+  readonly #newest: Database.Statement;
+  readonly #remove: Database.Statement;
+
+  constructor(db: Database.Database, bounds: { ageMsMax: number; countMax: number }) {
+    this.#ageMsMax = bounds.ageMsMax;
+    this.#countMax = bounds.countMax;
+    this.#insert = db.prepare('INSERT INTO key (id, digest, result, at) VALUES (?, ?, ?, ?)');
+    this.#find = db.prepare('SELECT digest, result FROM key WHERE id = ?');
+    this.#oldest = db.prepare(`SELECT n, at FROM key ORDER BY n LIMIT ${PRUNE_KEYS_MAX}`).raw();
+    this.#newest = db.prepare('SELECT max(n) FROM key').pluck();
+    this.#remove = db.prepare('DELETE FROM key WHERE n <= ?');
+  }
+
+  find(id: string): { digest: string; result: string } | undefined {
+    return this.#find.get(id) as { digest: string; result: string } | undefined;
+  }
+
+  /** Inside a transaction. @throws JournalError JOURNAL_KEY_EXISTS */
+  insert(key: JournalKey, wallMs: number): void {
+    if (this.find(key.id) !== undefined) {
+      throw new JournalError('JOURNAL_KEY_EXISTS', `The idempotency key ${key.id} is taken.`);
+    }
+    this.#insert.run(key.id, key.digest, key.result, wallMs);
+  }
+
+  /** Inside a transaction. True when there is more to do. */
+  prune(wallMs: number): boolean {
+    const newest = (this.#newest.get() as number | null) ?? 0;
+    const rows = this.#oldest.all() as [n: number, at: number][];
+    let through = 0;
+    let count = 0;
+    for (const [n, at] of rows) {
+      if (n > newest - this.#countMax && at > wallMs - this.#ageMsMax) break;
+      through = n;
+      count += 1;
+    }
+    if (count > 0) this.#remove.run(through);
+    return count === PRUNE_KEYS_MAX;
+  }
+}
