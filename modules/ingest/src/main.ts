@@ -1,1 +1,4 @@
-export {};
+import { runModule } from '@holdfast/module-host';
+import { definition } from './definition.ts';
+
+await runModule(definition);

@@ -46,6 +46,8 @@ export class StreamPump {
   #timerMs = Number.POSITIVE_INFINITY;
   /** When the first row that no batch has taken yet came; undefined when there is none. */
   #unsentSinceMs: number | undefined;
+  /** Last sequence number that the sender has been told of. */
+  #known: number;
   #rowBytes = 64;
   #pauseMs = 0;
   #notBeforeMs = 0;
@@ -74,12 +76,19 @@ export class StreamPump {
     };
   }
 
-  /** New rows may be in the journal, or a connection is there. Cheap: asks for one step in the next turn. */
-  wake(): void {
+  /** New rows may be in the journal. */
+  grown(): void {
     const { appended } = this.stream;
-    if (appended > this.#sender.status.sent)
-      this.#unsentSinceMs ??= this.#ports.clock.monotonicMs();
+    if (appended === this.#known) return;
+    this.#known = appended;
+    this.#unsentSinceMs ??= this.#ports.clock.monotonicMs();
     this.#sender.appended(appended);
+    this.#schedule(0);
+  }
+
+  /** Looks for something to do in the next turn. */
+  wake(): void {
+    this.grown();
     this.#schedule(0);
   }
 

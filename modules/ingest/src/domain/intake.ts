@@ -38,7 +38,8 @@ export class Intake {
   readonly refusedByCode = new Map<RefusalCode, number>();
   refusedCount = 0;
   readonly checker: Checker;
-  readonly #unit: 'row' | 'line';
+  /** What places count: rows from 0 or lines from 1. */
+  readonly unit: 'row' | 'line';
   readonly #utc: boolean;
   readonly #earliest: number;
   readonly #latest: number;
@@ -46,7 +47,7 @@ export class Intake {
   /** `utc`: times without a zone are UTC. `unit`: what the numbers of places count. */
   constructor(checker: Checker, options: { nowMs: number; unit: 'row' | 'line'; utc?: boolean }) {
     this.checker = checker;
-    this.#unit = options.unit;
+    this.unit = options.unit;
     this.#utc = options.utc ?? false;
     this.#earliest = Math.max(TIME_MS_MIN, options.nowMs - checker.settings.pastMsMax);
     this.#latest = options.nowMs + checker.settings.futureMsMax;
@@ -88,7 +89,7 @@ export class Intake {
     this.refusedCount += rows;
     this.refusedByCode.set(fault.code, (this.refusedByCode.get(fault.code) ?? 0) + rows);
     if (this.refusals.length >= REFUSALS_SHOWN_MAX) return;
-    this.refusals.push({ [this.#unit]: at, ...fault, ...(rows > 1 && { rows }) });
+    this.refusals.push({ [this.unit]: at, ...fault, ...(rows > 1 && { rows }) });
   }
 
   #rowFault(

@@ -1,0 +1,47 @@
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+
+/** How far a file has been read: everything before `offset` is in the journal. */
+export interface FileCursor {
+  /** Identity of the file: device, inode, size and time of change. */
+  file: string;
+  offset: number;
+  /** Number of the line that begins at `offset`, from 1. */
+  line: number;
+  accepted: number;
+  refused: number;
+}
+
+/**
+ * Remembers the position in the one file that is being read. What counts is the idempotency key of each chunk,
+ * stored in the same transaction as its readings; this file only tells after a restart where to begin asking,
+ * so that it does not matter that the journal forgets old keys. It is at most one chunk behind.
+ */
+export class FolderCursor {
+  readonly #path: string;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  read(file: string): FileCursor {
+    const start: FileCursor = { file, offset: 0, line: 1, accepted: 0, refused: 0 };
+    try {
+      const cursor = JSON.parse(readFileSync(this.#path, 'utf8')) as FileCursor;
+      return cursor.file === file ? cursor : start;
+    } catch {
+      return start;
+    }
+  }
+
+  write(cursor: FileCursor): void {
+    const temporary = `${this.#path}.new`;
+    const file = openSync(temporary, 'w', 0o600);
+    try {
+      writeSync(file, JSON.stringify(cursor));
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(temporary, this.#path);
+  }
+}

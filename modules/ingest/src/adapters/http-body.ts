@@ -1,0 +1,98 @@
+import type { IncomingMessage } from 'node:http';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import { type Fault, faultOf } from '../domain/fault.ts';
+import { codeOf } from '../errors.ts';
+
+const inflate = promisify(gunzip);
+
+/** Why a body could not be read, and the status that says so. */
+export interface BodyFault {
+  status: 400 | 413 | 415;
+  fault: Fault;
+}
+
+/** The peer went away before its body was complete; nobody is left to answer. */
+export class BodyAborted extends Error {
+  readonly code = 'INGEST_BODY_ABORTED';
+}
+
+/** How long a peer may go on sending what nobody reads any more. */
+const DISCARD_MS = 30_000;
+
+/**
+ * Reads a body of at most `bytesMax` bytes, before and after inflating. Never holds more than that: a body that
+ * is too large is refused by its announced length, or where it passes the limit, and the rest is thrown away.
+ */
+export async function readBody(
+  request: IncomingMessage,
+  bytesMax: number,
+): Promise<Buffer | BodyFault> {
+  const encoding = (request.headers['content-encoding'] ?? 'identity').toLowerCase();
+  if (encoding !== 'identity' && encoding !== 'gzip') {
+    const allowed = 'must be gzip or identity';
+    discard(request);
+    return { status: 415, fault: faultOf('body-encoding', 'content-encoding', encoding, allowed) };
+  }
+  const announced = Number(request.headers['content-length'] ?? 0);
+  if (announced > bytesMax) {
+    discard(request);
+    return tooLarge('content-length', announced, bytesMax);
+  }
+  const body = await collect(request, bytesMax);
+  if (body === undefined) {
+    discard(request);
+    return tooLarge('body', bytesMax + 1, bytesMax);
+  }
+  if (encoding === 'identity') return body;
+  try {
+    return await inflate(body, { maxOutputLength: bytesMax });
+  } catch (error) {
+    if (codeOf(error) === 'ERR_BUFFER_TOO_LARGE') {
+      return tooLarge('inflated body', bytesMax + 1, bytesMax);
+    }
+    const fault: Fault = { code: 'body-encoding', path: 'body', allowed: 'must be valid gzip' };
+    return { status: 400, fault };
+  }
+}
+
+/** Undefined when the body has more than `bytesMax` bytes. */
+function collect(request: IncomingMessage, bytesMax: number): Promise<Buffer | undefined> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const onData = (chunk: Buffer): void => {
+      bytes += chunk.length;
+      if (bytes <= bytesMax) {
+        chunks.push(chunk);
+        return;
+      }
+      request.off('data', onData);
+      chunks.length = 0;
+      resolve(undefined);
+    };
+    request.on('data', onData);
+    request.on('end', () => resolve(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)));
+    request.on('error', (error) => reject(new BodyAborted(error.message)));
+    request.on('close', () => {
+      if (!request.complete) reject(new BodyAborted('the connection closed'));
+    });
+  });
+}
+
+/**
+ * Lets the rest of a body flow away, so that the peer, which still writes, can read the answer; closing at once
+ * would reset the connection under it.
+ */
+function discard(request: IncomingMessage): void {
+  request.resume();
+  const timer = setTimeout(() => request.destroy(), DISCARD_MS);
+  request.once('close', () => clearTimeout(timer));
+  request.once('end', () => clearTimeout(timer));
+}
+
+function tooLarge(path: string, bytes: number, bytesMax: number): BodyFault {
+  const found = bytes > bytesMax + 1 ? `${bytes} bytes` : `more than ${bytesMax} bytes`;
+  const allowed = `must be at most ${bytesMax} bytes`;
+  return { status: 413, fault: { code: 'body-too-large', path, value: found, allowed } };
+}

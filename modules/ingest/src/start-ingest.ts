@@ -1,0 +1,166 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { GroupCommit, Journal } from '@holdfast/journal';
+import { ConfigurationError, type ModuleHost, type RunningModule } from '@holdfast/module-host';
+import { DevicesSource } from './adapters/devices-source.ts';
+import { FolderSource } from './adapters/folder-source.ts';
+import { HttpSource } from './adapters/http-source.ts';
+import { IngestMetrics, registerGauges } from './adapters/metrics.ts';
+import { RejectLog } from './adapters/reject-log.ts';
+import { authProblem, type IngestEnvironment, type IngestSettings } from './config.ts';
+import { Pipeline } from './pipeline.ts';
+import { StreamPump } from './stream-pump.ts';
+
+type Host = ModuleHost<IngestEnvironment, IngestSettings>;
+
+/** How often the books are checked by themselves. */
+const ACCOUNTS_MS = 10_000;
+
+/** How long idempotency keys are known, and how many at most; the folder source needs them after a restart only. */
+const KEY_AGE_MS_MAX = 24 * 3_600_000;
+const KEY_COUNT_MAX = 500_000;
+
+/** Opens the stores and joins the parts. */
+export async function startIngest(host: Host): Promise<RunningModule<IngestSettings>> {
+  const problem = authProblem(host.env);
+  if (problem !== undefined) throw new ConfigurationError([problem]);
+  const { clock, log } = host;
+  const journal = Journal.open({
+    path: join(host.env.HOLDFAST_DATA_DIR, 'journal.db'),
+    partitions: host.env.HOLDFAST_PARTITIONS,
+    streamPrefix: 'ingest',
+    newEpoch: () => randomBytes(8).toString('hex'),
+    wallMs: () => clock.wallMs(),
+    keyAgeMsMax: KEY_AGE_MS_MAX,
+    keyCountMax: KEY_COUNT_MAX,
+  });
+  const rejects = new RejectLog(join(host.env.HOLDFAST_DATA_DIR, 'rejects.db'));
+  const metrics = new IngestMetrics(host.metrics);
+  const ports = {
+    journal,
+    clock,
+    log,
+    connected: host.connected,
+    send: host.send,
+    fatal: host.fatal,
+    onSent: (bytes: number) => metrics.sent(bytes),
+  };
+  const pumps = journal.streams.map(
+    ({ partition }) => new StreamPump(partition, ports, host.settings),
+  );
+  const commits = new GroupCommit(journal);
+  const parts = { journal, commits, pumps, rejects, metrics, clock, log };
+  const pipeline = new Pipeline(parts, host.settings);
+  const sources = openSources(host, { ...parts, pipeline });
+  observe(host, { journal, pipeline, pumps });
+  for (const source of sources.all) await source.start();
+  const watch = watchAccounts(host, pipeline);
+  return {
+    inputs: {
+      devices: (message) => sources.devices.handle(message),
+      receipts: (message) => pipeline.receipts(message.body),
+      demands: (message) => pipeline.demands(message.body),
+    },
+    apply: (settings) => {
+      pipeline.apply(settings);
+      sources.http.apply(settings);
+      sources.folder?.apply(settings);
+      for (const pump of pumps) pump.apply(settings);
+    },
+    status: () => statusOf({ journal, pipeline, pumps, metrics }),
+    flush: async () => {
+      commits.flush();
+      rejects.flush();
+      for (const pump of pumps) pump.wake();
+      return { inFlight: pipeline.accounts.inFlight };
+    },
+    notReady: () =>
+      pipeline.busy() ?? sources.all.map((source) => source.health()).find((text) => text),
+    onConnected: () => {
+      for (const pump of pumps) pump.connected();
+    },
+    stop: async () => {
+      clearInterval(watch);
+      await Promise.all(sources.all.map((source) => source.stop()));
+      commits.flush();
+      for (const pump of pumps) pump.stop();
+      rejects.close();
+      journal.close();
+    },
+  };
+}
+
+function openSources(
+  host: Host,
+  parts: ConstructorParameters<typeof Pipeline>[0] & { pipeline: Pipeline },
+) {
+  const { env, settings } = host;
+  const token = env.HOLDFAST_HTTP_AUTH === 'none' ? undefined : env.HOLDFAST_HTTP_TOKEN;
+  const http = new HttpSource({ ...parts, http: host.http, token }, settings);
+  const devices = new DevicesSource({ ...parts, fatal: host.fatal });
+  const folder =
+    env.HOLDFAST_INPUT_DIR === undefined
+      ? undefined
+      : new FolderSource(
+          {
+            ...parts,
+            folder: env.HOLDFAST_INPUT_DIR,
+            cursorPath: join(env.HOLDFAST_DATA_DIR, 'folder-cursor.json'),
+          },
+          settings,
+        );
+  return { http, devices, folder, all: folder ? [http, devices, folder] : [http, devices] };
+}
+
+function observe(
+  host: Host,
+  parts: { journal: Journal; pipeline: Pipeline; pumps: readonly StreamPump[] },
+): void {
+  const { journal, pipeline, pumps } = parts;
+  registerGauges(host.metrics, {
+    accepted: () => journal.accepted(),
+    inFlight: () => pipeline.accounts.inFlight,
+    receipted: () => pipeline.accounts.receipted,
+    lost: () => pipeline.accounts.lost,
+    journalBytes: () => journal.sizeBytes(),
+    accountsHold: () => pipeline.accounts.hold,
+    streams: () => pumps.map((pump) => pump.status),
+  });
+}
+
+function watchAccounts(host: Host, pipeline: Pipeline): NodeJS.Timeout {
+  let held = true;
+  const timer = setInterval(() => {
+    const { hold, inFlight, receipted, lost } = pipeline.accounts;
+    if (held && !hold) {
+      host.log.error('Accounts do not add up: accepted is not receipted + in flight + lost', {
+        inFlight,
+        receipted,
+        lost,
+      });
+    }
+    held = hold;
+  }, ACCOUNTS_MS);
+  return timer.unref();
+}
+
+function statusOf(parts: {
+  journal: Journal;
+  pipeline: Pipeline;
+  pumps: readonly StreamPump[];
+  metrics: IngestMetrics;
+}): Record<string, unknown> {
+  const { journal, pipeline, pumps, metrics } = parts;
+  const { accounts } = pipeline;
+  return {
+    accepted: journal.accepted(),
+    inFlight: accounts.inFlight,
+    receipted: accounts.receipted,
+    lost: accounts.lost,
+    accountsHold: accounts.hold,
+    refused: Object.fromEntries(metrics.refusedByCode),
+    lookback: journal.lookback,
+    journalBytes: journal.sizeBytes(),
+    streams: pumps.map(({ status }) => status),
+  };
+}
