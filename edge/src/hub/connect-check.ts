@@ -1,5 +1,5 @@
-import { parseClientId } from './sessions.ts';
 import { verifySas } from './sas.ts';
+import { parseClientId } from './sessions.ts';
 
 export interface Connect {
   clientId: string;
@@ -26,7 +26,8 @@ export function checkConnect(connect: Connect, rules: ConnectRules): ConnectVerd
   const name = parseClientId(connect.clientId);
   if (name === undefined) return refused('the client id is not <device>/<module> or <device>');
   const user = parseUserName(connect.userName ?? '');
-  if (user === undefined) return refused('the user name is not <hub>/<device>/<module>/?api-version=');
+  if (user === undefined)
+    return refused('the user name is not <hub>/<device>/<module>/?api-version=');
   if (user.host.toLowerCase() !== rules.iotHubHostName.toLowerCase()) {
     return refused('the user name is for another IoT hub');
   }

@@ -20,7 +20,8 @@ export class EndpointQueue {
   #head = 0;
   #last = 0;
   #more: boolean;
-  #length: number;
+  #waiting: number;
+  #taken = 0;
 
   constructor(
     identity: { endpoint: string; priority: number },
@@ -30,13 +31,13 @@ export class EndpointQueue {
     this.endpoint = identity.endpoint;
     this.priority = identity.priority;
     this.#readPage = readPage;
-    this.#length = storedLength;
+    this.#waiting = storedLength;
     this.#more = storedLength > 0;
   }
 
-  /** Entries that wait, on disk and in memory, without those taken. */
+  /** Entries that are not settled: waiting, on disk or in memory, and taken. */
   get length(): number {
-    return this.#length;
+    return this.#waiting + this.#taken;
   }
 
   /** Message id up to which the entries are in memory. */
@@ -46,7 +47,7 @@ export class EndpointQueue {
 
   /** Adds an entry that is already on disk. Entries come in ascending order. */
   append(entry: QueueEntry): void {
-    this.#length++;
+    this.#waiting++;
     if (this.#more || this.#front.length - this.#head >= PAGE) {
       this.#more = true;
       return;
@@ -65,7 +66,8 @@ export class EndpointQueue {
     const entry = this.peek();
     if (entry === undefined) return undefined;
     this.#head++;
-    this.#length--;
+    this.#waiting--;
+    this.#taken++;
     if (this.#head === this.#front.length) {
       this.#front = [];
       this.#head = 0;
@@ -77,7 +79,13 @@ export class EndpointQueue {
   giveBack(entry: QueueEntry): void {
     this.#front = [entry, ...this.#front.slice(this.#head)];
     this.#head = 0;
-    this.#length++;
+    this.#waiting++;
+    this.#taken--;
+  }
+
+  /** An entry that was taken is off the disk, or about to be. */
+  settled(): void {
+    this.#taken--;
   }
 
   /** Removes expired entries from memory and returns them. */
@@ -91,13 +99,13 @@ export class EndpointQueue {
     if (expired.length === 0) return expired;
     this.#front = kept;
     this.#head = 0;
-    this.#length -= expired.length;
+    this.#waiting -= expired.length;
     return expired;
   }
 
   /** Entries behind `loadedThrough` that were removed from the disk. */
   forget(count: number): void {
-    this.#length -= count;
+    this.#waiting -= count;
   }
 
   #refill(): void {
@@ -107,7 +115,7 @@ export class EndpointQueue {
     this.#more = this.#front.length === PAGE;
     const last = this.#front.at(-1);
     if (last !== undefined) this.#last = last.messageId;
-    else this.#length = 0;
+    else this.#waiting = 0;
   }
 }
 

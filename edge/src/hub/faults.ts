@@ -15,7 +15,10 @@ export const FaultRequest = z.strictObject({
   /** New connections: `unavailable` is CONNACK 3, `unauthorized` CONNACK 5, `reset` ends the socket. */
   refuseConnections: z.enum(['unavailable', 'unauthorized', 'reset']).nullable().optional(),
   /** Stores the next `count` messages of a client but does not acknowledge them. */
-  withholdPuback: z.strictObject({ client: z.string(), count: z.int().min(1) }).nullable().optional(),
+  withholdPuback: z
+    .strictObject({ client: z.string(), count: z.int().min(1) })
+    .nullable()
+    .optional(),
   /** Ends the connection after the acknowledgement of the next `count` messages of a client. */
   dropAfterPuback: z
     .strictObject({ client: z.string(), count: z.int().min(1) })

@@ -18,6 +18,8 @@ export interface InboxPorts {
   point(name: 'before-commit' | 'after-commit'): void;
 }
 
+type Waiting = Arrival & { done: (error?: Error) => void };
+
 /**
  * Joins what arrives in one turn of the event loop (the packets of a read chunk, of all connections) into one
  * transaction. `done` is called after the fsync, in the order of arrival, so an acknowledgement never precedes
@@ -26,7 +28,7 @@ export interface InboxPorts {
 export class Inbox {
   readonly #store: MessageStore;
   readonly #ports: InboxPorts;
-  #arrivals: (Arrival & { done: (error?: Error) => void })[] = [];
+  #arrivals: Waiting[] = [];
   #settled: Settlement[] = [];
   #scheduled: NodeJS.Immediate | undefined;
   #settleTimer: NodeJS.Timeout | undefined;
@@ -74,7 +76,7 @@ export class Inbox {
   }
 
   /** Settlements stay for the next commit; publishers get no acknowledgement and send again. */
-  #failed(error: Error, arrivals: typeof this.#arrivals, settled: Settlement[]): void {
+  #failed(error: Error, arrivals: readonly Waiting[], settled: Settlement[]): void {
     this.#settled = [...settled, ...this.#settled];
     this.#settleTimer ??= setTimeout(() => this.flush(), 1_000);
     this.#ports.onFailed(error, arrivals.length);

@@ -139,7 +139,8 @@ function checkCall(call: MethodCall): void {
   }
   const within = (value: number | undefined, least: number): boolean =>
     value === undefined || (Number.isFinite(value) && value >= least && value <= 300);
-  if (!within(call.responseTimeoutInSeconds, 5)) refuse('responseTimeoutInSeconds must be 5 to 300');
+  if (!within(call.responseTimeoutInSeconds, 5))
+    refuse('responseTimeoutInSeconds must be 5 to 300');
   if (!within(call.connectTimeoutInSeconds, 0)) refuse('connectTimeoutInSeconds must be 0 to 300');
 }
 

@@ -65,9 +65,10 @@ export class HubMetrics {
   /** Dropped messages by reason, for the status. */
   dropped(): Record<string, number> {
     const sums = new Map<string, number>();
-    for (const { labels, value } of this.#counters.get('edgehub_messages_dropped_total')?.values() ??
-      []) {
-      sums.set(labels['reason'] ?? '', (sums.get(labels['reason'] ?? '') ?? 0) + value);
+    for (const { labels, value } of this.#counters
+      .get('edgehub_messages_dropped_total')
+      ?.values() ?? []) {
+      sums.set(labels.reason ?? '', (sums.get(labels.reason ?? '') ?? 0) + value);
     }
     return Object.fromEntries(sums);
   }

@@ -25,7 +25,8 @@ export function parseSas(text: string): SasToken | undefined {
   const sr = fields.get('sr');
   const sig = fields.get('sig');
   const se = fields.get('se');
-  if (sr === undefined || sig === undefined || se === undefined || !/^\d+$/.test(se)) return undefined;
+  if (sr === undefined || sig === undefined || se === undefined || !/^\d+$/.test(se))
+    return undefined;
   try {
     const token: SasToken = {
       resource: decodeURIComponent(sr),
@@ -70,7 +71,12 @@ export function verifySas(
 }
 
 /** Makes a token for a resource. */
-export function createSas(resource: string, key: string, expirySecs: number, policy?: string): string {
+export function createSas(
+  resource: string,
+  key: string,
+  expirySecs: number,
+  policy?: string,
+): string {
   const sr = encodeURIComponent(resource);
   const sig = encodeURIComponent(sign(key, `${sr}\n${expirySecs}`));
   const skn = policy === undefined ? '' : `&skn=${encodeURIComponent(policy)}`;

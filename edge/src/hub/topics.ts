@@ -87,8 +87,8 @@ export function decodeProperties(segment: string): MessageProperties {
   for (const part of text.split('&')) {
     if (part === '') continue;
     const at = part.indexOf('=');
-    const key = unescape(at < 0 ? part : part.slice(0, at));
-    const value = at < 0 ? '' : unescape(part.slice(at + 1));
+    const key = decode(at < 0 ? part : part.slice(0, at));
+    const value = at < 0 ? '' : decode(part.slice(at + 1));
     const name = INBOUND.get(key);
     if (name !== undefined) system[name] = value;
     else application[key] = value;
@@ -110,7 +110,7 @@ export function encodeProperties(properties: MessageProperties): string {
 const pair = (key: string, value: string): string =>
   `${encodeURIComponent(key)}=${encodeURIComponent(value)}`;
 
-function unescape(text: string): string {
+function decode(text: string): string {
   if (!text.includes('%')) return text;
   try {
     return decodeURIComponent(text);

@@ -81,7 +81,8 @@ function refuseName(name: string, path: string): string | undefined {
 }
 
 function refuseValue(value: unknown, place: Place): string | undefined {
-  if (value === null) return place.inArray ? `${place.path}: null is not allowed in an array` : undefined;
+  if (value === null)
+    return place.inArray ? `${place.path}: null is not allowed in an array` : undefined;
   if (typeof value === 'string') {
     const bytes = Buffer.byteLength(value);
     return bytes > STRING_BYTES_MAX

@@ -43,8 +43,10 @@ export class TwinStore {
   readonly #setReported: Statement;
   readonly #setSynced: Statement;
   readonly #unsynced: Statement;
+  readonly #clients: Statement;
 
   constructor(db: HubDatabase) {
+    this.#clients = db.prepare('SELECT client FROM twin ORDER BY client').pluck();
     this.#read = db.prepare('SELECT * FROM twin WHERE client = ?');
     this.#add = db.prepare(
       "INSERT OR IGNORE INTO twin (client, desired, desired_version, reported, reported_version) VALUES (?, '{}', 1, '{}', 1)",
@@ -55,7 +57,9 @@ export class TwinStore {
     this.#setReported = db.prepare(
       'UPDATE twin SET reported = ?, reported_version = ? WHERE client = ?',
     );
-    this.#setSynced = db.prepare('UPDATE twin SET reported_synced = max(reported_synced, ?) WHERE client = ?');
+    this.#setSynced = db.prepare(
+      'UPDATE twin SET reported_synced = max(reported_synced, ?) WHERE client = ?',
+    );
     this.#unsynced = db.prepare(
       'SELECT client, reported, reported_version FROM twin WHERE reported_synced < reported_version ORDER BY client',
     );
@@ -69,6 +73,11 @@ export class TwinStore {
       reported: JSON.parse(row.reported) as Document,
       reportedVersion: row.reported_version,
     };
+  }
+
+  /** Client ids that have a twin. */
+  clients(): string[] {
+    return this.#clients.all() as string[];
   }
 
   /** Digest of the deployment that the desired properties are from. */

@@ -1,0 +1,1 @@
+export { type CertificateAuthority, type KeyPair, openAuthority } from './authority.ts';
