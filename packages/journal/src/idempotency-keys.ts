@@ -1,6 +1,6 @@
 import type Database from 'better-sqlite3';
 import { JournalError } from './errors.ts';
-import type { JournalKey } from './port.ts';
+import type { JournalKey, JournalPosition } from './port.ts';
 
 /** Keys looked at in one prune transaction. */
 const PRUNE_KEYS_MAX = 2_000;
@@ -29,12 +29,13 @@ export class IdempotencyKeys {
     return this.#find.get(id) as { digest: string; result: string } | undefined;
   }
 
-  /** Inside a transaction. @throws JournalError JOURNAL_KEY_EXISTS */
-  insert(key: JournalKey, wallMs: number): void {
+  /** Inside a transaction; `positions` are those of the request's readings. @throws JournalError JOURNAL_KEY_EXISTS */
+  insert(key: JournalKey, positions: readonly JournalPosition[], wallMs: number): void {
     if (this.find(key.id) !== undefined) {
       throw new JournalError('JOURNAL_KEY_EXISTS', `The idempotency key ${key.id} is taken.`);
     }
-    this.#insert.run(key.id, key.digest, key.result, wallMs);
+    const result = typeof key.result === 'string' ? key.result : key.result(positions);
+    this.#insert.run(key.id, key.digest, result, wallMs);
   }
 
   /** Inside a transaction. True when there is more to do. */

@@ -126,7 +126,9 @@ export class Journal {
     const wallMs = this.#options.wallMs();
     const { positions, rows } = this.#sort(entries);
     const inserted = this.#transaction(() => {
-      for (const entry of entries) if (entry.key) this.#keys.insert(entry.key, wallMs);
+      entries.forEach(({ key }, index) => {
+        if (key) this.#keys.insert(key, positions[index]!, wallMs);
+      });
       return rows.map((readings, partition) =>
         readings.length === 0 ? 0 : this.#insert(this.#partitions[partition]!, readings, wallMs),
       );
