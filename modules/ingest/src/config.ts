@@ -10,6 +10,11 @@ export const TOKEN_LENGTH_MIN = 16;
 
 /** Variables of ingest, besides those that every module has. Fixed for the life of the process. */
 export const environment = z.object({
+  IOTEDGE_MODULEID: z
+    .string()
+    .min(1)
+    .default('ingest')
+    .describe('Module id, set by the edge agent; the streams are named after it'),
   HOLDFAST_PARTITIONS: z.coerce
     .number()
     .int()

@@ -28,7 +28,8 @@ export async function startIngest(host: Host): Promise<RunningModule<IngestSetti
   const journal = Journal.open({
     path: join(host.env.HOLDFAST_DATA_DIR, 'journal.db'),
     partitions: host.env.HOLDFAST_PARTITIONS,
-    streamPrefix: 'ingest',
+    // A stream name allows less than a module id does.
+    streamPrefix: host.env.IOTEDGE_MODULEID.replace(/[^A-Za-z0-9_-]/g, '-'),
     newEpoch: () => randomBytes(8).toString('hex'),
     wallMs: () => clock.wallMs(),
     keyAgeMsMax: KEY_AGE_MS_MAX,
@@ -96,7 +97,7 @@ function openSources(
 ) {
   const { env, settings } = host;
   const token = env.HOLDFAST_HTTP_AUTH === 'none' ? undefined : env.HOLDFAST_HTTP_TOKEN;
-  const http = new HttpSource({ ...parts, http: host.http, token }, settings);
+  const http = new HttpSource({ ...parts, http: host.http, token, fatal: host.fatal }, settings);
   const devices = new DevicesSource({ ...parts, fatal: host.fatal });
   const folder =
     env.HOLDFAST_INPUT_DIR === undefined

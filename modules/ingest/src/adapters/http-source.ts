@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { check, formatPath, type Problem } from '@holdfast/contracts';
 import type { Journal, JournalPosition } from '@holdfast/journal';
-import type { Clock } from '@holdfast/module-host';
+import type { Clock, Log } from '@holdfast/module-host';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { acceptanceOf, faultBody, problemBody, refusalBody, resultsOf } from '../domain/answers.ts';
 import type { Fault } from '../domain/fault.ts';
@@ -11,7 +11,7 @@ import { readCsv } from '../domain/read-csv.ts';
 import { readJsonText, readNdjson } from '../domain/read-text.ts';
 import { progressOf, rangesOf, readReceiptId, receiptIdOf } from '../domain/receipt-id.ts';
 import { codeOf } from '../errors.ts';
-import { isBusy, type Pipeline } from '../pipeline.ts';
+import type { Pipeline } from '../pipeline.ts';
 import type { StreamPump } from '../stream-pump.ts';
 import { BearerAuth } from './http-auth.ts';
 import { readBody } from './http-body.ts';
@@ -30,6 +30,8 @@ export interface HttpSourceParts {
   clock: Clock;
   /** Undefined: no token is asked for. */
   token: string | undefined;
+  log: Log;
+  fatal(error: Error): never;
 }
 
 interface HttpSettings {
@@ -249,12 +251,24 @@ export class HttpSource implements Source {
   }
 
   #failed(error: unknown, reply: FastifyReply): FastifyReply {
-    if (isBusy(error)) return this.#send(reply, busy((error as Error).message));
+    const { message } = error as Error;
+    const code = codeOf(error);
+    if (code === 'INGEST_BUSY' || code === 'JOURNAL_FULL') return this.#send(reply, busy(message));
+    if (code === 'JOURNAL_DISK' || code === 'JOURNAL_CLOSED') {
+      this.#parts.log.error('Readings cannot be stored, sources are told to try again', {
+        code,
+        message,
+      });
+      return this.#send(reply, unavailable('readings cannot be stored now'));
+    }
+    // A journal that is broken must not go on answering.
+    if (code?.startsWith('JOURNAL_')) this.#parts.fatal(error as Error);
     // Nobody is there to read it.
-    if (codeOf(error) === 'INGEST_BODY_ABORTED') return this.#send(reply, json(400, {}));
+    if (code === 'INGEST_BODY_ABORTED') return this.#send(reply, json(400, {}));
     const status = (error as { statusCode?: number }).statusCode ?? 500;
+    if (status >= 500) this.#parts.log.error('A request failed', { code, message });
     const title = status >= 500 ? 'The request failed' : 'The request is wrong';
-    const detail = status >= 500 ? 'see the log of the module' : (error as Error).message;
+    const detail = status >= 500 ? 'see the log of the module' : message;
     return this.#send(reply, problem(problemBody(status, 'request', title, detail)));
   }
 }
@@ -265,6 +279,11 @@ const problem = (body: { status: number }): Answer => json(body.status, body);
 
 const busy = (reason: string): Answer => ({
   ...problem(problemBody(429, 'busy', 'Send again later', reason)),
+  headers: { 'retry-after': String(RETRY_AFTER_SECS) },
+});
+
+const unavailable = (reason: string): Answer => ({
+  ...problem(problemBody(503, 'unavailable', 'Send again later', reason)),
   headers: { 'retry-after': String(RETRY_AFTER_SECS) },
 });
 
