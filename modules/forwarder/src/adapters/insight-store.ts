@@ -1,0 +1,221 @@
+import type { AnomalyRecord, GapRecord, RollupRecord } from '@holdfast/contracts';
+import type Database from 'better-sqlite3';
+import type { DetectorState } from '../domain/anomaly.ts';
+import type { RollupState } from '../domain/rollup.ts';
+import { packSegment, type SegmentColumns } from '../domain/score-segment.ts';
+
+/** Everything remembered about one asset between batches. */
+export interface AssetState {
+  detector: DetectorState;
+  rollups: RollupState;
+}
+
+export interface Totals {
+  applied: number;
+  scored: number;
+  rejected: number;
+  unscored: number;
+  anomalies: number;
+  rollups: number;
+  gaps: number;
+  blobs: number;
+  segmentsOverwritten: number;
+  scoresOverwritten: number;
+  insightsExpired: number;
+  deadOverwritten: number;
+}
+
+export interface Retention {
+  scoreBytesMax: number;
+  rollupsMax: number;
+  anomaliesMax: number;
+}
+
+/** Gap records kept at the site. */
+const GAPS_KEPT_MAX = 10_000;
+
+/** Rows taken out at once when something is full: each batch adds a few, so this keeps the bounds and never stalls. */
+const EXPIRE_ROWS_MAX = 2_000;
+
+/**
+ * What has been applied, and the insights kept at the site. All methods run inside a transaction of the caller;
+ * kept insights are bounded, and what goes to make room is counted.
+ */
+export class InsightStore {
+  readonly #db: Database.Database;
+  readonly #statements = new Map<string, Database.Statement>();
+  #segmentBytes: number;
+
+  constructor(db: Database.Database) {
+    this.#db = db;
+    this.#segmentBytes = Number(
+      db.prepare('SELECT COALESCE(SUM(LENGTH(body)), 0) FROM segment').pluck().get(),
+    );
+  }
+
+  positions(): { stream: string; epoch: string; through: number }[] {
+    return this.#db.prepare('SELECT stream, epoch, through FROM position').all() as {
+      stream: string;
+      epoch: string;
+      through: number;
+    }[];
+  }
+
+  setPosition(stream: string, epoch: string, through: number): void {
+    this.#run(
+      `INSERT INTO position (stream, epoch, through) VALUES (?, ?, ?)
+        ON CONFLICT DO UPDATE SET through = excluded.through`,
+      stream,
+      epoch,
+      through,
+    );
+  }
+
+  *assets(): Generator<[string, AssetState]> {
+    for (const row of this.#db.prepare('SELECT name, state FROM asset').iterate()) {
+      const { name, state } = row as { name: string; state: string };
+      yield [name, JSON.parse(state) as AssetState];
+    }
+  }
+
+  setAsset(name: string, state: AssetState): void {
+    this.#run(
+      'INSERT INTO asset (name, state) VALUES (?, ?) ON CONFLICT DO UPDATE SET state = excluded.state',
+      name,
+      JSON.stringify(state),
+    );
+  }
+
+  totals(): Totals {
+    const { one: _, ...totals } = this.#get('SELECT * FROM totals') as Totals & { one: number };
+    return totals;
+  }
+
+  count(counts: Partial<Totals>): void {
+    const names = Object.keys(counts);
+    this.#run(
+      `UPDATE totals SET ${names.map((name) => `${name} = ${name} + ?`).join(', ')}`,
+      ...Object.values(counts),
+    );
+  }
+
+  /** The later record of an anomaly replaces the earlier. */
+  putAnomaly(record: AnomalyRecord): void {
+    this.#run(
+      `INSERT INTO anomaly (id, asset, startT, endT, record) VALUES (?, ?, ?, ?, ?)
+        ON CONFLICT (id) DO UPDATE SET endT = excluded.endT, record = excluded.record`,
+      record.anomaly,
+      record.asset,
+      record.startT,
+      record.endT,
+      JSON.stringify(record),
+    );
+    if (record.phase === 'opened') this.count({ anomalies: 1 });
+  }
+
+  /** How many rollups of this asset and minute are kept already, by the number of the last part. */
+  nextPart(asset: string, minuteT: number): number {
+    const row = this.#get(
+      'SELECT MAX(part) AS part FROM rollup WHERE asset = ? AND minuteT = ?',
+      asset,
+      minuteT,
+    ) as { part: number | null };
+    return row.part === null ? 0 : row.part + 1;
+  }
+
+  putRollup(record: RollupRecord): void {
+    this.#run(
+      'INSERT INTO rollup (asset, minuteT, part, record) VALUES (?, ?, ?, ?)',
+      record.asset,
+      record.minuteT,
+      record.part,
+      JSON.stringify(record),
+    );
+    this.count({ rollups: 1 });
+  }
+
+  putGap(record: GapRecord): void {
+    this.#run('INSERT INTO gap (t, record) VALUES (?, ?)', record.t, JSON.stringify(record));
+    this.count({ gaps: 1 });
+  }
+
+  putSegment(asset: string, columns: SegmentColumns): void {
+    const body = packSegment(columns);
+    let firstT = columns.t[0]!;
+    let lastT = firstT;
+    for (const t of columns.t) {
+      if (t < firstT) firstT = t;
+      if (t > lastT) lastT = t;
+    }
+    this.#run(
+      'INSERT INTO segment (asset, firstT, lastT, rows, body) VALUES (?, ?, ?, ?, ?)',
+      asset,
+      firstT,
+      lastT,
+      columns.t.length,
+      body,
+    );
+    this.#segmentBytes += body.length;
+  }
+
+  get segmentBytes(): number {
+    return this.#segmentBytes;
+  }
+
+  /** Keeps everything within its bounds, oldest out first, at most `EXPIRE_ROWS_MAX` a call. */
+  expire(retention: Retention): void {
+    if (this.#segmentBytes > retention.scoreBytesMax)
+      this.#overwriteSegments(retention.scoreBytesMax);
+    const expired =
+      this.#keepLast('rollup', retention.rollupsMax) +
+      this.#keepLast('anomaly', retention.anomaliesMax, 'AND endT IS NOT NULL') +
+      this.#keepLast('gap', GAPS_KEPT_MAX);
+    if (expired > 0) this.count({ insightsExpired: expired });
+  }
+
+  #overwriteSegments(bytesMax: number): void {
+    let last = 0;
+    let rows = 0;
+    let segments = 0;
+    const oldest = this.#prepared(
+      'SELECT number, rows, LENGTH(body) AS bytes FROM segment ORDER BY number LIMIT ?',
+    );
+    for (const row of oldest.iterate(EXPIRE_ROWS_MAX)) {
+      if (this.#segmentBytes <= bytesMax) break;
+      const segment = row as { number: number; rows: number; bytes: number };
+      last = segment.number;
+      rows += segment.rows;
+      segments++;
+      this.#segmentBytes -= segment.bytes;
+    }
+    this.#run('DELETE FROM segment WHERE number <= ?', last);
+    this.count({ segmentsOverwritten: segments, scoresOverwritten: rows });
+  }
+
+  #keepLast(table: 'rollup' | 'anomaly' | 'gap', count: number, only = ''): number {
+    const range = this.#get(
+      `SELECT (SELECT number FROM ${table} WHERE 1 ${only} ORDER BY number LIMIT 1) AS first,
+        (SELECT number FROM ${table} ORDER BY number DESC LIMIT 1) AS last`,
+    ) as { first: number | null; last: number | null };
+    if (range.first === null || range.last === null || range.last - range.first < count) return 0;
+    const through = Math.min(range.last - count, range.first + EXPIRE_ROWS_MAX);
+    return this.#run(`DELETE FROM ${table} WHERE number <= ? ${only}`, through).changes;
+  }
+
+  #prepared(sql: string): Database.Statement {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#db.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  #run(sql: string, ...values: unknown[]): Database.RunResult {
+    return this.#prepared(sql).run(...values);
+  }
+
+  #get(sql: string, ...values: unknown[]): unknown {
+    return this.#prepared(sql).get(...values);
+  }
+}

@@ -1,0 +1,190 @@
+import type { GapRecord, InsightKind, InsightRecord, ScoresMessage } from '@holdfast/contracts';
+import type { AssetState, InsightStore, Retention } from './adapters/insight-store.ts';
+import type { Outbox } from './adapters/outbox.ts';
+import {
+  type AnomalyChange,
+  anomalyRecord,
+  copyDetector,
+  type DetectorRules,
+  newDetector,
+  observe,
+} from './domain/anomaly.ts';
+import { type OutcomeRow, type RowSource, rowsByAsset } from './domain/outcome-rows.ts';
+import {
+  closeAll,
+  copyRollups,
+  newRollups,
+  type OpenRollup,
+  rollUp,
+  rollupRecord,
+} from './domain/rollup.ts';
+import type { SegmentColumns } from './domain/score-segment.ts';
+
+/** The settings that matter while a batch is applied. */
+export interface ApplyRules {
+  detector: DetectorRules;
+  allowed: ReadonlySet<InsightKind>;
+  outboxBytesMax: number;
+  retention: Retention;
+}
+
+/**
+ * Turns outcomes into insights, inside the transaction of the caller. The state of assets is remembered in memory;
+ * what a transaction changes is staged and becomes the remembered state by `keep`, or is forgotten by `discard`,
+ * so that memory and database never differ.
+ */
+export class Application {
+  readonly #store: InsightStore;
+  readonly #outbox: Outbox;
+  readonly #site: string;
+  readonly #origin: string;
+  readonly #assets = new Map<string, AssetState>();
+  #staged = new Map<string, AssetState>();
+  #records: InsightRecord[] = [];
+
+  /** @param options.origin identity of this database, for the ids of its gap records */
+  constructor(options: { store: InsightStore; outbox: Outbox; site: string; origin: string }) {
+    this.#store = options.store;
+    this.#outbox = options.outbox;
+    this.#site = options.site;
+    this.#origin = options.origin;
+    for (const [name, state] of this.#store.assets()) this.#assets.set(name, state);
+  }
+
+  /** Applies the rows of one batch from sequence number `from` on. */
+  batch(message: ScoresMessage, from: number, rules: ApplyRules): void {
+    const counts = { applied: 0, scored: 0, rejected: 0, unscored: 0 };
+    let segments = 0;
+    for (const [asset, rows] of rowsByAsset(message, from)) {
+      const source = { asset, stream: message.stream, epoch: message.epoch, model: message.model };
+      for (const row of rows) counts[row.outcome]++;
+      counts.applied += rows.length;
+      const state = this.#touch(asset);
+      this.#detect(state, rows, source, rules);
+      this.#rollUp(state, rows, source);
+      if (this.#keepScores(rows, source, rules)) segments++;
+    }
+    this.#store.count(counts);
+    if (!rules.allowed.has('scores')) this.#outbox.deny('scores', segments);
+    this.#store.setPosition(message.stream, message.epoch, message.last);
+  }
+
+  /** Ends the open rollups of an asset. */
+  closeRollups(asset: string): void {
+    const closed: OpenRollup[] = [];
+    closeAll(this.#touch(asset).rollups, closed);
+    this.#putRollups(asset, closed);
+  }
+
+  /** Writes what the calls before have left to write; the last call in a transaction. */
+  finish(rules: ApplyRules, wallMs: number): void {
+    for (const [name, state] of this.#staged) this.#store.setAsset(name, state);
+    this.#outbox.append(this.#records, rules.allowed, wallMs);
+    this.#records = [];
+    for (const { lane, first, last, count } of this.#outbox.evict(rules.outboxBytesMax)) {
+      const id = `g-${this.#origin}-${lane}-${first}-${last}`;
+      const gap = { id, site: this.#site, kind: 'gap' as const, t: wallMs, first, last, count };
+      const record: GapRecord = { ...gap, source: `lane:${lane}`, reason: 'outbox full' };
+      this.#store.putGap(record);
+      this.#outbox.append([record], rules.allowed, wallMs);
+    }
+    this.#store.expire(rules.retention);
+  }
+
+  /** The transaction is committed. */
+  keep(): void {
+    for (const [name, state] of this.#staged) this.#assets.set(name, state);
+    this.#staged = new Map();
+  }
+
+  /** The transaction has failed. */
+  discard(): void {
+    this.#staged = new Map();
+    this.#records = [];
+  }
+
+  /** Assets with a rollup that is still counting. */
+  withOpenRollups(): string[] {
+    return [...this.#assets]
+      .filter(([, { rollups }]) => rollups.current !== null || rollups.late !== null)
+      .map(([name]) => name);
+  }
+
+  get openAnomalies(): number {
+    let count = 0;
+    for (const { detector } of this.#assets.values()) if (detector.open) count++;
+    return count;
+  }
+
+  get assetCount(): number {
+    return this.#assets.size;
+  }
+
+  #touch(asset: string): AssetState {
+    const staged = this.#staged.get(asset);
+    if (staged !== undefined) return staged;
+    const known = this.#assets.get(asset);
+    const state =
+      known === undefined
+        ? { detector: newDetector(), rollups: newRollups() }
+        : { detector: copyDetector(known.detector), rollups: copyRollups(known.rollups) };
+    this.#staged.set(asset, state);
+    return state;
+  }
+
+  #detect(
+    state: AssetState,
+    rows: readonly OutcomeRow[],
+    source: RowSource,
+    rules: ApplyRules,
+  ): void {
+    const { model } = source;
+    if (model === null) return;
+    const changes: AnomalyChange[] = [];
+    const scored = { ...source, model };
+    for (const row of rows) {
+      if (row.outcome === 'scored') observe(state.detector, row, scored, rules.detector, changes);
+    }
+    for (const change of changes) {
+      const record = anomalyRecord(this.#site, source.asset, change);
+      this.#store.putAnomaly(record);
+      this.#records.push(record);
+    }
+  }
+
+  #rollUp(state: AssetState, rows: readonly OutcomeRow[], source: RowSource): void {
+    const closed: OpenRollup[] = [];
+    for (const row of rows) rollUp(state.rollups, row, source, closed);
+    this.#putRollups(source.asset, closed);
+  }
+
+  #putRollups(asset: string, closed: readonly OpenRollup[]): void {
+    for (const rollup of closed) {
+      const part = this.#store.nextPart(asset, rollup.minuteT);
+      const record = rollupRecord(this.#site, asset, part, rollup);
+      this.#store.putRollup(record);
+      this.#records.push(record);
+    }
+  }
+
+  /** Whether there was a score among the rows. */
+  #keepScores(rows: readonly OutcomeRow[], source: RowSource, rules: ApplyRules): boolean {
+    const columns: SegmentColumns = { seq: [], t: [], score: [], level: [] };
+    for (const row of rows) {
+      if (row.outcome !== 'scored') continue;
+      columns.seq.push(row.seq);
+      columns.t.push(row.t);
+      columns.score.push(row.score);
+      columns.level.push(row.level);
+    }
+    if (columns.seq.length === 0 || source.model === null) return false;
+    this.#store.putSegment(source.asset, columns);
+    if (rules.allowed.has('scores')) {
+      const { asset, stream, epoch, model } = source;
+      const id = `s-${stream}-${epoch}-${columns.seq[0]}`;
+      const record = { id, site: this.#site, kind: 'scores' as const, asset, stream, epoch };
+      this.#records.push({ ...record, ...columns, model });
+    }
+    return true;
+  }
+}

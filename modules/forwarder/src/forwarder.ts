@@ -1,0 +1,276 @@
+import { createHash, randomUUID } from 'node:crypto';
+import path from 'node:path';
+import { type InsightKind, LANES } from '@holdfast/contracts';
+import type { ModuleHost, RunningModule } from '@holdfast/module-host';
+import type Database from 'better-sqlite3';
+import { AzureBlobTarget, type BlobTarget } from './adapters/blob-target.ts';
+import { openDatabase, openForReading } from './adapters/database.ts';
+import { InsightReader } from './adapters/insight-reader.ts';
+import { InsightStore } from './adapters/insight-store.ts';
+import { Outbox } from './adapters/outbox.ts';
+import { Sealing } from './adapters/sealing.ts';
+import { parseStorageAddress } from './adapters/storage-address.ts';
+import { addRoutes } from './api.ts';
+import { Application, type ApplyRules } from './apply.ts';
+import type { Environment, Settings } from './config.ts';
+import { laneImbalance } from './domain/lanes.ts';
+import { createForwarderMetrics, observeStores } from './metrics.ts';
+import { ScoresPipeline } from './pipeline.ts';
+import { ReceiptSender } from './receipts.ts';
+import { Uploader, type UploadRules, type UploadStep } from './upload.ts';
+
+export interface ForwarderOptions {
+  /** Called between the steps of an upload; tests end the process there. */
+  onStep?: (step: UploadStep) => void;
+  random?: () => number;
+}
+
+/** How often rollups of silent assets are looked for. */
+const IDLE_LOOK_MS = 5_000;
+/** How often the accounting is checked against the rows. */
+const AUDIT_MS = 60_000;
+/** A direct method has 30 s by default. */
+const FLUSH_MS = 25_000;
+
+/** Builds the forwarder from its stores to its handlers. Works without a hub and without a store for blobs. */
+export async function startForwarder(
+  host: ModuleHost<Environment, Settings>,
+  options: ForwarderOptions = {},
+): Promise<RunningModule<Settings>> {
+  const { log, clock, env } = host;
+  const file = path.join(env.HOLDFAST_DATA_DIR, 'forwarder.db');
+  const db = openDatabase(file);
+  const readDb = openForReading(file);
+  const store = new InsightStore(db);
+  const outbox = new Outbox(db);
+  const metrics = createForwarderMetrics(host.metrics);
+  const site = env.HOLDFAST_SITE;
+  const meta = new Meta(db);
+  const application = new Application({ store, outbox, site, origin: meta.origin() });
+  const receipts = new ReceiptSender({ send: (message) => host.send(message), log });
+  const pipeline = new ScoresPipeline({
+    store,
+    application,
+    receipts,
+    metrics,
+    transaction: (work) => db.transaction(work)(),
+    parkedMax: host.settings.parkedMax,
+    rules: applyRules(host.settings),
+    rollupIdleMs: host.settings.rollup.idleSecs * 1000,
+    clock,
+    log,
+    fatal: (error) => host.fatal(error),
+  });
+  const first = makeTarget(env, host.settings);
+  if (first.problem !== undefined) log.error('No upload', { reason: first.problem });
+  let targetProblem = first.problem;
+  const uploader = new Uploader({
+    site,
+    outbox,
+    sealing: new Sealing(db, site),
+    metrics,
+    clock,
+    log,
+    random: options.random ?? Math.random,
+    rules: uploadRules(host.settings),
+    target: first.target,
+    held: meta.get('held') === '1',
+    onStep: options.onStep,
+  });
+  const imbalance = (): number => imbalanceOf(outbox);
+  observeStores(host.metrics, {
+    outbox,
+    totals: () => store.totals(),
+    positions: () => store.positions(),
+    segmentBytes: () => store.segmentBytes,
+    linkUp: () => uploader.link === 'up',
+    imbalance,
+    wallMs: () => clock.wallMs(),
+  });
+  addRoutes(host.http, { reader: new InsightReader(readDb), lanes: () => ({ ...outbox.lanes() }) });
+  const audit = (): void => {
+    const records = imbalance();
+    if (records === 0) return;
+    log.error('The accounting of the lanes does not hold', { code: 'FWD_LANE_IMBALANCE', records });
+  };
+  audit();
+  const timers = [
+    setInterval(() => pipeline.closeIdle(), IDLE_LOOK_MS),
+    setInterval(audit, AUDIT_MS),
+  ];
+  for (const timer of timers) timer.unref();
+  uploader.start();
+
+  const hold = (held: boolean) => () => {
+    meta.set('held', held ? '1' : '0');
+    uploader.setHeld(held);
+    return { status: 200, payload: { held } };
+  };
+  return {
+    inputs: { scores: (message) => pipeline.onScores(message) },
+    methods: { holdUpload: hold(true), resumeUpload: hold(false) },
+    apply: (settings) => {
+      const next = makeTarget(env, settings);
+      pipeline.rules = applyRules(settings);
+      pipeline.rollupIdleMs = settings.rollup.idleSecs * 1000;
+      targetProblem = next.problem;
+      uploader.apply(uploadRules(settings), next.target);
+    },
+    status: () =>
+      statusOf({
+        store,
+        outbox,
+        application,
+        pipeline,
+        receipts,
+        metrics,
+        uploader,
+        targetProblem,
+      }),
+    flush: async () => {
+      const assets = pipeline.closeAll();
+      const left = await uploader.flush(FLUSH_MS);
+      const pending = Object.values(outbox.lanes()).reduce((sum, lane) => sum + lane.pending, 0);
+      return { rollupsOfAssets: assets, pending, ...(left === undefined ? {} : { left }) };
+    },
+    notReady: () => undefined,
+    onConnected: () => pipeline.receiptAll(),
+    stop: async () => {
+      for (const timer of timers) clearInterval(timer);
+      receipts.stop();
+      await uploader.stop();
+      readDb.close();
+      db.close();
+    },
+  };
+}
+
+/** Small facts about this database. */
+class Meta {
+  readonly #db: Database.Database;
+
+  constructor(db: Database.Database) {
+    this.#db = db;
+  }
+
+  get(key: string): string | undefined {
+    return this.#db.prepare('SELECT value FROM meta WHERE key = ?').pluck().get(key) as
+      | string
+      | undefined;
+  }
+
+  set(key: string, value: string): void {
+    this.#db.prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)').run(key, value);
+  }
+
+  /** Identity of this database, made with it. */
+  origin(): string {
+    const known = this.get('origin');
+    if (known !== undefined) return known;
+    const origin = randomUUID().slice(0, 8);
+    this.set('origin', origin);
+    return origin;
+  }
+}
+
+/** A missing or wrong address stops the upload only. */
+function makeTarget(
+  env: Environment,
+  settings: Settings,
+): { target: BlobTarget | undefined; problem: string | undefined } {
+  const address = env.HOLDFAST_STORAGE_CONNECTION_STRING;
+  if (address === undefined) {
+    return { target: undefined, problem: 'HOLDFAST_STORAGE_CONNECTION_STRING is not set' };
+  }
+  try {
+    return {
+      target: new AzureBlobTarget(parseStorageAddress(address), settings.upload),
+      problem: undefined,
+    };
+  } catch (error) {
+    return { target: undefined, problem: (error as Error).message };
+  }
+}
+
+function applyRules(settings: Settings): ApplyRules {
+  const { anomaly } = settings;
+  return {
+    detector: {
+      openAfterAlarms: anomaly.openAfterAlarms,
+      openAfterWarnings: anomaly.openAfterWarnings,
+      openWithinMs: anomaly.openWithinSecs * 1000,
+      closeAfter: anomaly.closeAfter,
+      gapMs: anomaly.gapSecs * 1000,
+    },
+    allowed: new Set<InsightKind>(settings.egress.allow),
+    outboxBytesMax: settings.outbox.bytesMax,
+    retention: settings.insights,
+  };
+}
+
+function uploadRules(settings: Settings): UploadRules {
+  const { upload, egress } = settings;
+  const policy = JSON.stringify({ allow: [...new Set(egress.allow)].sort() });
+  return {
+    recordsMax: upload.recordsMax,
+    bytesMax: upload.bytesMax,
+    intervalMs: upload.intervalSecs * 1000,
+    timeoutMs: upload.timeoutSecs * 1000,
+    allowed: new Set<InsightKind>(egress.allow),
+    policyHash: createHash('sha256').update(policy).digest('hex'),
+  };
+}
+
+/** Both ways in which the accounting can be wrong: the sum, and the rows that are really there. */
+function imbalanceOf(outbox: Outbox): number {
+  const lanes = outbox.lanes();
+  let off = 0;
+  for (const lane of LANES) {
+    off += Math.abs(laneImbalance(lanes[lane]));
+    off += Math.abs(lanes[lane].pending - outbox.countPending(lane));
+  }
+  return off;
+}
+
+function statusOf(parts: {
+  store: InsightStore;
+  outbox: Outbox;
+  application: Application;
+  pipeline: ScoresPipeline;
+  receipts: ReceiptSender;
+  metrics: ReturnType<typeof createForwarderMetrics>;
+  uploader: Uploader;
+  targetProblem: string | undefined;
+}): Record<string, unknown> {
+  const { store, outbox, application, pipeline, uploader } = parts;
+  const totals = store.totals();
+  const lastError = parts.targetProblem ?? uploader.lastError;
+  return {
+    applied: totals.applied,
+    scored: totals.scored,
+    rejected: totals.rejected,
+    unscored: totals.unscored,
+    duplicates: pipeline.duplicates,
+    parked: pipeline.parked,
+    parkedDropped: pipeline.parkedDropped,
+    refused: pipeline.refused,
+    streams: store.positions(),
+    assets: application.assetCount,
+    anomalies: { open: application.openAnomalies, total: totals.anomalies },
+    rollups: totals.rollups,
+    lanes: outbox.lanes(),
+    blobs: totals.blobs,
+    gaps: totals.gaps,
+    overwritten: {
+      segments: totals.segmentsOverwritten,
+      scores: totals.scoresOverwritten,
+      insights: totals.insightsExpired,
+      dead: totals.deadOverwritten,
+      results: parts.receipts.resultsDropped,
+    },
+    link: uploader.link,
+    held: uploader.held,
+    ...(lastError === undefined ? {} : { lastError }),
+    latencyMs: parts.metrics.latency.quantiles(),
+  };
+}

@@ -1,0 +1,181 @@
+import {
+  check,
+  describeProblem,
+  describeProblems,
+  type Outcome,
+  ScoresMessage,
+} from '@holdfast/contracts';
+import type { Clock, Log } from '@holdfast/module-host';
+import { StreamReceiver } from '@holdfast/stream';
+import type { InboundMessage } from '@holdfast/transport';
+import type { InsightStore } from './adapters/insight-store.ts';
+import type { Application, ApplyRules } from './apply.ts';
+import { inconsistencyOf } from './domain/consistency.ts';
+import { wantedOutcomes } from './domain/outcome-rows.ts';
+import { ForwarderError } from './errors.ts';
+import type { ForwarderMetrics } from './metrics.ts';
+import type { ReceiptSender } from './receipts.ts';
+
+export interface PipelineOptions {
+  store: InsightStore;
+  application: Application;
+  receipts: ReceiptSender;
+  metrics: ForwarderMetrics;
+  /** Runs a function in one transaction that is on disk when this returns. */
+  transaction(work: () => void): void;
+  parkedMax: number;
+  rules: ApplyRules;
+  rollupIdleMs: number;
+  clock: Clock;
+  log: Log;
+  fatal(error: Error): never;
+}
+
+/**
+ * The main path: a message with scores is checked, put in its place in the stream, applied and committed; only then
+ * does the handler return, so only then does the hub let go of it, and only then is there a receipt.
+ */
+export class ScoresPipeline {
+  readonly #options: PipelineOptions;
+  readonly #receiver: StreamReceiver<ScoresMessage>;
+  /** Monotonic time of the last row of each asset with an open rollup. */
+  readonly #lastSeen = new Map<string, number>();
+  rules: ApplyRules;
+  rollupIdleMs: number;
+  duplicates = 0;
+  parkedDropped = 0;
+  readonly refused: Record<string, number> = {};
+
+  constructor(options: PipelineOptions) {
+    this.#options = options;
+    this.rules = options.rules;
+    this.rollupIdleMs = options.rollupIdleMs;
+    const { parkedMax } = options;
+    this.#receiver = new StreamReceiver<ScoresMessage>({ parkedMax }, options.store.positions());
+    const now = options.clock.monotonicMs();
+    for (const asset of options.application.withOpenRollups()) this.#lastSeen.set(asset, now);
+  }
+
+  /** Handler of input `scores`. Never throws for what is in a message. */
+  onScores(message: InboundMessage): void {
+    const started = performance.now();
+    const scores = this.#read(message);
+    if (scores === undefined) return;
+    const { apply, outcome, dropped } = this.#receiver.offer(scores);
+    if (outcome === 'duplicate') this.duplicates++;
+    this.parkedDropped += dropped;
+    if (apply.length > 0) {
+      this.#commit(() => {
+        for (const { batch, from } of apply)
+          this.#options.application.batch(batch, from, this.rules);
+      });
+      this.#receiver.committed();
+      this.#note(apply.map(({ batch }) => batch));
+      this.#options.metrics.applySeconds.observe((performance.now() - started) / 1000);
+    }
+    const known = this.#receiver.position(scores.stream, scores.epoch) >= scores.last;
+    const applied = apply.map(({ batch }) => batch);
+    this.#receipt(outcome === 'duplicate' && known ? [scores] : applied);
+  }
+
+  /** Batches that wait for the rows before them. */
+  get parked(): number {
+    return this.#receiver.parked;
+  }
+
+  /** Tells the senders again where every stream stands; for a new connection. */
+  receiptAll(): void {
+    for (const position of this.#options.store.positions()) this.#options.receipts.add(position);
+    this.#options.receipts.connected();
+  }
+
+  /** Ends the rollups of assets that have sent nothing for a while. Gives how many assets. */
+  closeIdle(): number {
+    const before = this.#options.clock.monotonicMs() - this.rollupIdleMs;
+    return this.#closeRollups([...this.#lastSeen].filter(([, at]) => at <= before).map(([a]) => a));
+  }
+
+  /** Ends all open rollups. */
+  closeAll(): number {
+    return this.#closeRollups(this.#options.application.withOpenRollups());
+  }
+
+  #closeRollups(assets: readonly string[]): number {
+    if (assets.length === 0) return 0;
+    this.#commit(() => {
+      for (const asset of assets) this.#options.application.closeRollups(asset);
+    });
+    for (const asset of assets) this.#lastSeen.delete(asset);
+    return assets.length;
+  }
+
+  #read({ body, sender }: InboundMessage): ScoresMessage | undefined {
+    let document: unknown;
+    try {
+      document = JSON.parse(body.toString('utf8'));
+    } catch (error) {
+      return this.#refuse('not-json', (error as Error).message, sender);
+    }
+    const checked = check(ScoresMessage, document);
+    if (!checked.ok) return this.#refuse('schema', describeProblems(checked.problems), sender);
+    const problem = inconsistencyOf(checked.value);
+    if (problem !== undefined)
+      return this.#refuse('inconsistent', describeProblem(problem), sender);
+    return checked.value;
+  }
+
+  /** The sender keeps what it has no receipt for, so nothing is lost; a person has to look why it is wrong. */
+  #refuse(reason: string, problems: string, sender: string | undefined): undefined {
+    this.refused[reason] = (this.refused[reason] ?? 0) + 1;
+    this.#options.metrics.refused.inc({ reason });
+    this.#options.log.error('A scores message is wrong and was not applied', {
+      reason,
+      problems: problems.slice(0, 1_000),
+      sender,
+    });
+    return undefined;
+  }
+
+  #commit(work: () => void): void {
+    const { application, clock } = this.#options;
+    try {
+      this.#options.transaction(() => {
+        work();
+        application.finish(this.rules, clock.wallMs());
+      });
+    } catch (error) {
+      application.discard();
+      this.#options.fatal(
+        new ForwarderError(
+          'FWD_COMMIT_FAILED',
+          `a commit failed: ${(error as Error).message}`,
+          'look at the disk: space left, errors, rights of the data folder',
+          error,
+        ),
+      );
+    }
+    application.keep();
+  }
+
+  #note(batches: readonly ScoresMessage[]): void {
+    const { clock, metrics } = this.#options;
+    const now = clock.monotonicMs();
+    const wall = clock.wallMs();
+    for (const batch of batches) {
+      metrics.latency.add(wall - batch.acceptedMs);
+      for (const list of [batch.assets, batch.rejected, batch.unscored]) {
+        for (const { asset } of list) this.#lastSeen.set(asset, now);
+      }
+    }
+  }
+
+  /** Outcomes go with the receipt; of a message that came twice too, for the first receipt may have been lost. */
+  #receipt(messages: readonly ScoresMessage[]): void {
+    const results: Outcome[] = messages.flatMap((message) => wantedOutcomes(message));
+    const [own] = messages;
+    for (const receipt of this.#receiver.takeReceipts()) {
+      const same = own?.stream === receipt.stream && own.epoch === receipt.epoch;
+      this.#options.receipts.add(receipt, same ? results : []);
+    }
+  }
+}

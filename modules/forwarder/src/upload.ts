@@ -1,0 +1,347 @@
+import type { InsightKind, Lane } from '@holdfast/contracts';
+import type { Clock, Log } from '@holdfast/module-host';
+import type { BlobTarget } from './adapters/blob-target.ts';
+import type { Outbox } from './adapters/outbox.ts';
+import { toParquet } from './adapters/parquet.ts';
+import type { SealedBlob, Sealing } from './adapters/sealing.ts';
+import { type FailureClass, failureOf, type UploadFailure } from './adapters/upload-failure.ts';
+import { Wakeup } from './adapters/wakeup.ts';
+import { type BackoffRange, nextPause } from './domain/backoff.ts';
+import type { ForwarderMetrics } from './metrics.ts';
+
+/** Steps of one blob, for tests that end the process between them. */
+export type UploadStep = 'sealed' | 'uploaded' | 'settled';
+
+export interface UploadRules {
+  recordsMax: number;
+  bytesMax: number;
+  intervalMs: number;
+  timeoutMs: number;
+  allowed: ReadonlySet<InsightKind>;
+  /** Identity of the egress policy, stamped on each blob. */
+  policyHash: string;
+}
+
+export interface UploaderOptions {
+  site: string;
+  outbox: Outbox;
+  sealing: Sealing;
+  metrics: ForwarderMetrics;
+  clock: Clock;
+  log: Log;
+  /** Uniform in [0, 1). */
+  random(): number;
+  rules: UploadRules;
+  target: BlobTarget | undefined;
+  held: boolean;
+  onStep?: ((step: UploadStep, blob: SealedBlob) => void) | undefined;
+}
+
+export type LinkState = 'unknown' | 'up' | 'down';
+
+/** Lanes that share one connection. Two of them, so that a large backlog never stands before a fresh anomaly. */
+interface Course {
+  readonly lanes: readonly Lane[];
+  /** How often to look for work, in ms. */
+  readonly everyMs: number;
+  /** Whether records wait for the interval, or go as soon as they are seen. */
+  readonly gathers: boolean;
+  readonly wakeup: Wakeup;
+  /** Which lane is looked at first: they take turns. */
+  turn: number;
+}
+
+/** Blobs of one lane that are sealed at a time; the rest stays open to eviction and policy. */
+const SEALED_MAX = 4;
+/** Refusals after which a blob is split, or its one record buried. */
+const REFUSALS_MAX = 3;
+const PAUSES: Readonly<Record<FailureClass, BackoffRange>> = {
+  transport: { baseMs: 500, capMs: 30_000 },
+  throttled: { baseMs: 1_000, capMs: 120_000 },
+  auth: { baseMs: 5_000, capMs: 300_000 },
+  target: { baseMs: 5_000, capMs: 300_000 },
+  blob: { baseMs: 500, capMs: 30_000 },
+};
+
+/**
+ * Carries sealed blobs to the store, never on the path of incoming scores. States of the link: **unknown** until the
+ * first exchange, **up** after one that worked, **down** after one that did not; then nothing is tried before the
+ * pause is over. A failure of the link, the credentials or the target blames no blob; a refused blob is tried three
+ * times, then split until the bad record stands alone and is buried, while the others go on.
+ */
+export class Uploader {
+  readonly #options: UploaderOptions;
+  readonly #courses: readonly Course[];
+  readonly #stop = new AbortController();
+  #running: Promise<unknown> = Promise.resolve();
+  #target: BlobTarget | undefined;
+  #rules: UploadRules;
+  #stopping = false;
+  #policyDirty = true;
+  #busy = 0;
+  #held: boolean;
+  /** Records up to this number are due, for each lane. */
+  readonly #due = new Map<Lane, number>();
+  #gatheredMs: number;
+  #pauseMs = 0;
+  #pausedUntilMs = 0;
+  readonly #blobPauses = new Map<number, { untilMs: number; pauseMs: number }>();
+  #link: LinkState = 'unknown';
+  #lastError: string | undefined;
+  #loggedClass: FailureClass | undefined;
+  #failures = 0;
+
+  constructor(options: UploaderOptions) {
+    this.#options = options;
+    this.#rules = options.rules;
+    this.#target = options.target;
+    this.#held = options.held;
+    this.#gatheredMs = options.clock.monotonicMs();
+    const course = (lanes: Lane[], everyMs: number, gathers: boolean): Course => {
+      return { lanes, everyMs, gathers, wakeup: new Wakeup(), turn: 0 };
+    };
+    // Critical records go within a second: a look every 250 ms also lets a burst share a blob.
+    this.#courses = [
+      course(['critical', 'audit'], 250, false),
+      course(['normal', 'bulk'], 500, true),
+    ];
+  }
+
+  get link(): LinkState {
+    return this.#link;
+  }
+  get lastError(): string | undefined {
+    return this.#lastError;
+  }
+  get held(): boolean {
+    return this.#held;
+  }
+
+  start(): void {
+    this.#running = Promise.all(this.#courses.map((course) => this.#follow(course)));
+  }
+
+  /** Lets uploads under way finish for a while, then cuts them; they are repeated after the next start. */
+  async stop(graceMs = 3_000): Promise<void> {
+    const cut = setTimeout(() => this.#stop.abort(), graceMs);
+    this.#stopping = true;
+    this.#wakeAll();
+    await this.#running;
+    clearTimeout(cut);
+  }
+
+  apply(rules: UploadRules, target: BlobTarget | undefined): void {
+    this.#rules = rules;
+    this.#target = target;
+    this.#policyDirty = true;
+    this.#pausedUntilMs = 0;
+    this.#wakeAll();
+  }
+
+  setHeld(held: boolean): void {
+    this.#held = held;
+    this.#pausedUntilMs = 0;
+    this.#wakeAll();
+  }
+
+  /**
+   * Uploads everything that waits now. Resolves when it is done, when the first attempt fails, or when the time is over.
+   * @returns why something still waits, or undefined
+   */
+  async flush(timeoutMs: number): Promise<string | undefined> {
+    if (this.#target === undefined) return 'there is no store';
+    if (this.#held) return 'uploading is held';
+    const { clock } = this.#options;
+    const deadline = clock.monotonicMs() + timeoutMs;
+    const failures = this.#failures;
+    this.#pausedUntilMs = 0;
+    this.#blobPauses.clear();
+    this.#makeDue();
+    for (;;) {
+      this.#wakeAll();
+      if (this.#nothingDue()) return undefined;
+      if (this.#failures > failures) return this.#lastError ?? 'the store refused a blob';
+      if (clock.monotonicMs() > deadline || this.#stopping) return 'there was not enough time';
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  async #follow(course: Course): Promise<void> {
+    while (!this.#stopping) {
+      const worked = await this.#step(course);
+      // A turn of the event loop between two blobs, so that incoming scores never wait for more than one.
+      if (worked) await new Promise(setImmediate);
+      else await course.wakeup.wait(course.everyMs);
+    }
+  }
+
+  /** Handles one blob, if there is one to handle. */
+  async #step(course: Course): Promise<boolean> {
+    if (this.#policyDirty) {
+      // Never under an upload: a record on its way can no longer be denied.
+      if (this.#busy > 0) return false;
+      this.#enforcePolicy();
+    }
+    const now = this.#options.clock.monotonicMs();
+    if (this.#target === undefined || this.#held || now < this.#pausedUntilMs) return false;
+    this.#gather(course, now);
+    const blob = this.#next(course, now);
+    if (blob === undefined) return false;
+    this.#busy++;
+    try {
+      await this.#upload(this.#target, blob);
+    } finally {
+      this.#busy--;
+    }
+    return true;
+  }
+
+  #enforcePolicy(): void {
+    const denied = this.#options.sealing.denyAllBut(this.#rules.allowed);
+    this.#policyDirty = false;
+    if (denied > 0)
+      this.#options.log.info('The policy keeps waiting records at the site', { denied });
+  }
+
+  /** Decides which records go now: urgent ones always, others by time or when a blob is full. */
+  #gather(course: Course, now: number): void {
+    const { outbox } = this.#options;
+    if (!course.gathers) {
+      for (const lane of course.lanes) this.#due.set(lane, Number.MAX_SAFE_INTEGER);
+      return;
+    }
+    if (now - this.#gatheredMs >= this.#rules.intervalMs) {
+      this.#gatheredMs = now;
+      this.#makeDue(course.lanes);
+      return;
+    }
+    const lanes = outbox.lanes();
+    for (const lane of course.lanes) {
+      const { pending, pendingBytes } = lanes[lane];
+      if (pending >= this.#rules.recordsMax || pendingBytes >= this.#rules.bytesMax) {
+        this.#makeDue([lane]);
+      }
+    }
+  }
+
+  #makeDue(lanes: readonly Lane[] = this.#courses.flatMap((course) => course.lanes)): void {
+    const newest = this.#options.sealing.newest();
+    for (const lane of lanes) this.#due.set(lane, newest);
+  }
+
+  #nothingDue(): boolean {
+    if (this.#busy > 0) return false;
+    return this.#courses.every(({ lanes }) =>
+      lanes.every((lane) => !this.#options.sealing.waits(lane, this.#due.get(lane) ?? 0)),
+    );
+  }
+
+  #next(course: Course, now: number): SealedBlob | undefined {
+    const { sealing, onStep } = this.#options;
+    for (let i = 0; i < course.lanes.length; i++) {
+      const lane = course.lanes[(course.turn + i) % course.lanes.length]!;
+      const sealed = sealing.sealed(lane, SEALED_MAX);
+      let blob = sealed.find(({ number }) => (this.#blobPauses.get(number)?.untilMs ?? 0) <= now);
+      if (blob === undefined && sealed.length < SEALED_MAX) {
+        blob = sealing.seal(lane, this.#rules, this.#due.get(lane) ?? 0);
+        if (blob !== undefined) onStep?.('sealed', blob);
+      }
+      if (blob === undefined) continue;
+      if (course.gathers) course.turn = (course.turn + i + 1) % course.lanes.length;
+      return blob;
+    }
+    return undefined;
+  }
+
+  async #upload(target: BlobTarget, blob: SealedBlob): Promise<void> {
+    const { sealing, metrics, onStep } = this.#options;
+    try {
+      const outcome = await target.put(this.#fileOf(blob), this.#signal());
+      onStep?.('uploaded', blob);
+      sealing.delivered(blob);
+      onStep?.('settled', blob);
+      metrics.uploads.inc({ outcome });
+      this.#blobPauses.delete(blob.number);
+      this.#linkUp();
+    } catch (error) {
+      if (this.#stop.signal.aborted) return;
+      const failure = failureOf(error);
+      this.#failures++;
+      metrics.uploads.inc({ outcome: failure.failure });
+      if (failure.failure === 'blob') this.#refused(blob, failure);
+      else this.#linkDown(failure);
+    }
+  }
+
+  #fileOf(blob: SealedBlob): { name: string; body: Uint8Array; metadata: FileMetadata } {
+    const { site, sealing } = this.#options;
+    const { kind, recordsHash } = blob;
+    const body = toParquet(sealing.records(blob), { site, kind, recordsHash });
+    const metadata = {
+      recordsHash,
+      count: String(blob.count),
+      bytes: String(body.length),
+      // Metadata travels in headers, which are ASCII.
+      site: encodeURIComponent(site),
+      policyHash: this.#rules.policyHash,
+    };
+    return { name: blob.name, body, metadata };
+  }
+
+  #signal(): AbortSignal {
+    return AbortSignal.any([this.#stop.signal, AbortSignal.timeout(this.#rules.timeoutMs)]);
+  }
+
+  #linkUp(): void {
+    if (this.#link !== 'up') this.#options.log.info('The store is reachable');
+    this.#link = 'up';
+    this.#lastError = undefined;
+    this.#loggedClass = undefined;
+    this.#pauseMs = 0;
+  }
+
+  #linkDown(failure: UploadFailure): void {
+    const range = PAUSES[failure.failure];
+    this.#pauseMs = nextPause(this.#pauseMs, this.#options.random(), range);
+    const pauseMs = Math.max(this.#pauseMs, failure.retryAfterMs ?? 0);
+    this.#pausedUntilMs = this.#options.clock.monotonicMs() + pauseMs;
+    this.#link = 'down';
+    this.#lastError = failure.message;
+    if (this.#loggedClass === failure.failure) return;
+    this.#loggedClass = failure.failure;
+    const fields = { class: failure.failure, message: failure.message };
+    // Nobody needs to act on a link that is down; on wrong credentials or a wrong target somebody has to.
+    const { log } = this.#options;
+    if (failure.failure === 'auth' || failure.failure === 'target') {
+      log.error('The store cannot be used', fields);
+    } else log.warn('The store cannot be reached, records wait', fields);
+  }
+
+  #refused(blob: SealedBlob, failure: UploadFailure): void {
+    const { sealing, clock, log } = this.#options;
+    this.#link = 'up';
+    this.#lastError = failure.message;
+    const refusals = sealing.refused(blob);
+    const fields = { blob: blob.name, records: blob.count, refusals, message: failure.message };
+    if (refusals < REFUSALS_MAX) {
+      const before = this.#blobPauses.get(blob.number)?.pauseMs ?? 0;
+      const pauseMs = nextPause(before, this.#options.random(), PAUSES.blob);
+      this.#blobPauses.set(blob.number, { untilMs: clock.monotonicMs() + pauseMs, pauseMs });
+      return;
+    }
+    this.#blobPauses.delete(blob.number);
+    if (blob.count > 1) {
+      sealing.split(blob);
+      log.warn('The store refuses a blob, it is split to find the record at fault', fields);
+    } else {
+      sealing.bury(blob, failure.message, clock.wallMs());
+      log.error('The store refuses a record for good, it is a dead letter now', fields);
+    }
+  }
+
+  #wakeAll(): void {
+    for (const course of this.#courses) course.wakeup.wake();
+  }
+}
+
+type FileMetadata = Record<string, string> & { recordsHash: string; bytes: string };
