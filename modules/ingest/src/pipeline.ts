@@ -1,7 +1,7 @@
-import { check, DemandsMessage, describeProblems, ReceiptsMessage } from '@holdfast/contracts';
+import { DemandsMessage, ReceiptsMessage } from '@holdfast/contracts';
 import type { GroupCommit, Journal, JournalKey, JournalPosition } from '@holdfast/journal';
 import type { Clock, Log } from '@holdfast/module-host';
-import type { z } from 'zod';
+import { readMessage } from './adapters/hub-message.ts';
 import type { IngestMetrics } from './adapters/metrics.ts';
 import type { RejectLog } from './adapters/reject-log.ts';
 import type { SourceName } from './adapters/source.ts';
@@ -19,6 +19,7 @@ export interface PipelineParts {
   metrics: IngestMetrics;
   clock: Clock;
   log: Log;
+  fatal(error: Error): never;
 }
 
 type PipelineSettings = CheckSettings & { capBytes: number };
@@ -84,7 +85,7 @@ export class Pipeline {
     const positions =
       intake.accepted.length === 0 && origin.key === undefined
         ? []
-        : await this.#parts.commits.append(intake.accepted, origin.key);
+        : await this.#parts.commits.append(intake.accepted, origin.key).catch(this.#failed);
     this.#committed(intake, origin);
     return positions;
   }
@@ -101,7 +102,7 @@ export class Pipeline {
 
   /** Input `receipts`: what the forwarder has applied leaves the journal. */
   receipts(body: Buffer): void {
-    const message = this.#read(ReceiptsMessage, body, 'receipts');
+    const message = readMessage(ReceiptsMessage, body, this.#ignore('receipts'));
     for (const receipt of message?.receipts ?? []) {
       const pump = this.#parts.pumps.find(({ stream }) => stream.stream === receipt.stream);
       if (pump === undefined) {
@@ -114,11 +115,24 @@ export class Pipeline {
 
   /** Input `demands`: a model needs earlier rows with each batch; what has no receipt goes again, with them. */
   demands(body: Buffer): void {
-    const message = this.#read(DemandsMessage, body, 'demands');
+    const message = readMessage(DemandsMessage, body, this.#ignore('demands'));
     if (message === undefined || message.lookback <= this.#parts.journal.lookback) return;
     this.#parts.journal.setLookback(message.lookback);
     this.#parts.log.info('A model asks for more earlier rows', { lookback: message.lookback });
     for (const pump of this.#parts.pumps) pump.rewind();
+  }
+
+  /** A source may try again after some errors; after any other the journal must not be used any more. */
+  readonly #failed = (error: unknown): never => {
+    if (isBusy(error) || codeOf(error) === 'JOURNAL_CLOSED') throw error;
+    return this.#parts.fatal(error as Error);
+  };
+
+  #ignore(input: string): (problems: string) => void {
+    return (problems) => {
+      this.#parts.metrics.ignored(`${input}-malformed`);
+      this.#parts.log.warn('A message could not be understood', { input, problems });
+    };
   }
 
   #committed(intake: Intake, origin: Origin): void {
@@ -137,23 +151,6 @@ export class Pipeline {
     for (const [code, rows] of intake.refusedByCode) metrics.refused(origin.source, code, rows);
     const { source, what = '' } = origin;
     rejects.add(intake.refusals, { source, what, timeMs: clock.wallMs() });
-  }
-
-  #read<S extends z.ZodType>(schema: S, body: Buffer, input: string): z.output<S> | undefined {
-    const checked = check(schema, parsed(body));
-    if (checked.ok) return checked.value;
-    this.#parts.metrics.ignored(`${input}-malformed`);
-    const problems = describeProblems(checked.problems);
-    this.#parts.log.warn('A message could not be understood', { input, problems });
-    return undefined;
-  }
-}
-
-function parsed(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8'));
-  } catch {
-    return undefined;
   }
 }
 

@@ -50,7 +50,7 @@ export async function startIngest(host: Host): Promise<RunningModule<IngestSetti
     ({ partition }) => new StreamPump(partition, ports, host.settings),
   );
   const commits = new GroupCommit(journal);
-  const parts = { journal, commits, pumps, rejects, metrics, clock, log };
+  const parts = { journal, commits, pumps, rejects, metrics, clock, log, fatal: host.fatal };
   const pipeline = new Pipeline(parts, host.settings);
   const sources = openSources(host, { ...parts, pipeline });
   observe(host, { journal, pipeline, pumps });
@@ -97,8 +97,8 @@ function openSources(
 ) {
   const { env, settings } = host;
   const token = env.HOLDFAST_HTTP_AUTH === 'none' ? undefined : env.HOLDFAST_HTTP_TOKEN;
-  const http = new HttpSource({ ...parts, http: host.http, token, fatal: host.fatal }, settings);
-  const devices = new DevicesSource({ ...parts, fatal: host.fatal });
+  const http = new HttpSource({ ...parts, http: host.http, token }, settings);
+  const devices = new DevicesSource(parts);
   const folder =
     env.HOLDFAST_INPUT_DIR === undefined
       ? undefined

@@ -97,11 +97,9 @@ class FileRead {
       const line = head.subarray(0, end < 0 ? head.length : end).toString('utf8');
       const format = openCsv(line.replace(/\r$/, ''), intake);
       if (format !== undefined) {
-        if (cursor.offset === 0)
-          Object.assign(cursor, {
-            offset: line.length === 0 ? 1 : end < 0 ? size : end + 1,
-            line: 2,
-          });
+        if (cursor.offset > 0) return format;
+        cursor.offset = end < 0 ? size : end + 1;
+        cursor.line = 2;
         return format;
       }
     } else if (size <= this.#parts.bodyBytesMax) return { kind: 'json' };

@@ -31,7 +31,6 @@ export interface HttpSourceParts {
   /** Undefined: no token is asked for. */
   token: string | undefined;
   log: Log;
-  fatal(error: Error): never;
 }
 
 interface HttpSettings {
@@ -261,8 +260,6 @@ export class HttpSource implements Source {
       });
       return this.#send(reply, unavailable('readings cannot be stored now'));
     }
-    // A journal that is broken must not go on answering.
-    if (code?.startsWith('JOURNAL_')) this.#parts.fatal(error as Error);
     // Nobody is there to read it.
     if (code === 'INGEST_BODY_ABORTED') return this.#send(reply, json(400, {}));
     const status = (error as { statusCode?: number }).statusCode ?? 500;
