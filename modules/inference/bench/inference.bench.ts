@@ -1,0 +1,121 @@
+/**
+ * The inference stage alone, in this process, without a hub: from message body to scores message, with parsing,
+ * checking, windows, the model in its worker, and JSON. Rows per second of wall time; one core does all but the runs.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { type BundleManifest, MESSAGE_BYTES_MAX, type ReadingsMessage } from '@holdfast/contracts';
+import { Registry } from 'prom-client';
+import { writeBundle } from '../../../test/inference/fixtures/bundles.ts';
+import { type LoadedModel, loadModel } from '../src/adapters/load-model.ts';
+import { Settings } from '../src/config.ts';
+import { Counts } from '../src/counts.ts';
+import { InferencePipeline } from '../src/pipeline.ts';
+
+const WORKER = new URL('../src/adapters/onnx-worker.ts', import.meta.url);
+const PUMP_LOOP = new URL('../../../scenarios/pump-loop/bundle', import.meta.url).pathname;
+const ASSETS = 10;
+const SECONDS = 2;
+const quiet = { error: console.error, warn: console.error, info() {}, debug() {} };
+
+/** Figures by name, the unit at the end of the name. */
+export async function benchInference(): Promise<Record<string, number>> {
+  const folder = mkdtempSync(join(tmpdir(), 'bench-'));
+  try {
+    const signals = Array.from({ length: 8 }, (_, index) => `s${index}`);
+    const golden = [{ name: 'zero', input: [Array(8).fill(0) as number[]], score: 0.030776 }];
+    const manifest = { levels: { warning: 1e6, alarm: 2e6 } };
+    writeBundle(folder, { model: 'autoencoder', signals, golden, manifest });
+    return {
+      ...(await measure('window of 1 row', await load(folder))),
+      ...(await measure('window of 12 rows', await load(PUMP_LOOP))),
+      'resident memory of the bench, MB': Math.round(process.memoryUsage.rss() / 1e6),
+    };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const load = (folder: string): Promise<LoadedModel> =>
+  loadModel({ folder, workerUrl: WORKER, intraOpNumThreads: 1, onRestart: console.error });
+
+async function measure(name: string, model: LoadedModel): Promise<Record<string, number>> {
+  const body = Buffer.from(JSON.stringify(batchFor(model.manifest)));
+  const counts = new Counts(new Registry(), () => 0);
+  const pipeline = new InferencePipeline({
+    settings: Settings.parse({}),
+    send: () => Promise.resolve(),
+    clock: { monotonicMs: () => performance.now(), wallMs: () => Date.now() },
+    log: quiet,
+    counts,
+    model: () => model,
+    modelLost: (_, reason) => console.error(reason),
+  });
+  const run = async (ms: number): Promise<number> => {
+    const before = counts.rows;
+    const end = performance.now() + ms;
+    while (performance.now() < end) {
+      while (pipeline.queued < 16) pipeline.accept(body);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await pipeline.idle();
+    return counts.rows - before;
+  };
+  await run(500);
+  const delay = monitorEventLoopDelay({ resolution: 1 });
+  const start = performance.now();
+  const cpu = process.cpuUsage();
+  delay.enable();
+  const rows = await run(SECONDS * 1_000);
+  const seconds = (performance.now() - start) / 1_000;
+  const used = process.cpuUsage(cpu);
+  await model.scorer.close();
+  if (counts.scored !== counts.rows) throw new Error(`${counts.rows - counts.scored} not scored`);
+  return {
+    [`${name}, rows/s`]: Math.round(rows / seconds),
+    [`${name}, rows/s per core used`]: Math.round(rows / ((used.user + used.system) / 1e6)),
+    [`${name}, event loop p99, ms`]: Math.round(delay.percentile(99) / 1e4) / 100,
+  };
+}
+
+/** As many rows as a message holds, each asset with its lookback. */
+function batchFor(manifest: BundleManifest): ReadingsMessage {
+  const { signals, rows } = manifest.inputs;
+  const build = (count: number): ReadingsMessage => {
+    const perAsset = Math.ceil(count / ASSETS);
+    const value = (signal: number, row: number): number =>
+      Number((20 + signal + Math.sin(row * (signal + 1))).toPrecision(6));
+    const table = (from: number, to: number): number[][] =>
+      signals.map((_, signal) =>
+        Array.from({ length: to - from }, (_, row) => value(signal, from + row)),
+      );
+    const times = (from: number, to: number): number[] =>
+      Array.from({ length: to - from }, (_, row) => 1_780_000_000_000 + (from + row) * 1_000);
+    return {
+      v: 1,
+      kind: 'readings',
+      stream: 'ingest-0',
+      epoch: 'bench',
+      first: 1,
+      last: perAsset * ASSETS,
+      lookback: rows - 1,
+      acceptedMs: 1_780_000_000_000,
+      assets: Array.from({ length: ASSETS }, (_, asset) => ({
+        asset: `pump-${asset}`,
+        signals: signals.map((signal) => signal.name),
+        seq: Array.from({ length: perAsset }, (_, row) => row * ASSETS + asset + 1),
+        t: times(100, 100 + perAsset),
+        values: table(100, 100 + perAsset),
+        lookback: { t: times(101 - rows, 100), values: table(101 - rows, 100) },
+      })),
+    };
+  };
+  const probe = JSON.stringify(build(1_000)).length / 1_000;
+  return build(Math.floor((MESSAGE_BYTES_MAX * 0.97) / probe));
+}
+
+if (import.meta.main) {
+  for (const [name, value] of Object.entries(await benchInference())) console.log(name, value);
+}

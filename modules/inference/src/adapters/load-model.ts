@@ -1,0 +1,71 @@
+import type { BundleManifest, ModelIdentity } from '@holdfast/contracts';
+import {
+  BundleError,
+  goldenProblems,
+  type ModelBundle,
+  readBundle,
+  tensorProblems,
+} from '@holdfast/model-bundle';
+import type { z } from 'zod';
+import type { WindowScores } from '../domain/scorer.ts';
+import { OnnxScorer } from './onnx-scorer.ts';
+
+/** A model that gave its golden outputs on this machine. */
+export interface LoadedModel {
+  readonly identity: z.infer<typeof ModelIdentity>;
+  readonly manifest: BundleManifest;
+  readonly scorer: OnnxScorer;
+}
+
+/**
+ * Verifies the bundle in a folder, loads it into a worker, compares its tensors with the manifest, and runs its
+ * golden inputs, which also warms it up. Leaves nothing behind when it fails.
+ * @throws BundleError
+ */
+export async function loadModel(options: {
+  folder: string;
+  workerUrl: URL;
+  intraOpNumThreads: number;
+  onRestart(reason: string): void;
+}): Promise<LoadedModel> {
+  const bundle = await readBundle(options.folder);
+  const { inputs, outputs } = bundle.manifest;
+  const scorer = await OnnxScorer.start({
+    workerUrl: options.workerUrl,
+    modelPath: bundle.modelPath,
+    input: inputs.tensor,
+    score: outputs.score,
+    contributions: outputs.contributions,
+    rows: inputs.rows,
+    signals: inputs.signals.length,
+    intraOpNumThreads: options.intraOpNumThreads,
+    onRestart: options.onRestart,
+  }).catch((cause: Error) => {
+    throw new BundleError('BUNDLE_LOAD', `model.onnx: ${cause.message}`, {
+      file: 'model.onnx',
+      cause,
+    });
+  });
+  try {
+    const problems = tensorProblems(bundle.manifest, scorer);
+    if (problems.length > 0) throw BundleError.of('BUNDLE_TENSORS', 'model.json', problems);
+    await checkGolden(bundle, scorer);
+  } catch (error) {
+    await scorer.close();
+    throw error;
+  }
+  return { identity: bundle.identity, manifest: bundle.manifest, scorer };
+}
+
+async function checkGolden({ golden }: ModelBundle, scorer: OnnxScorer): Promise<void> {
+  const input = Float32Array.from(golden.cases.flatMap((expected) => expected.input.flat()));
+  let outputs: WindowScores;
+  try {
+    outputs = await scorer.run(input, golden.cases.length);
+  } catch (cause) {
+    const message = `the golden inputs make the model fail: ${(cause as Error).message}`;
+    throw new BundleError('BUNDLE_GOLDEN', message, { file: 'golden.json', cause });
+  }
+  const problems = goldenProblems(golden, outputs);
+  if (problems.length > 0) throw BundleError.of('BUNDLE_GOLDEN', 'golden.json', problems);
+}

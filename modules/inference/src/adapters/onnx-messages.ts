@@ -1,0 +1,27 @@
+import type { TensorDeclaration } from '@holdfast/model-bundle';
+
+/** What the worker is started with. */
+export interface WorkerStart {
+  modelPath: string;
+  input: string;
+  score: string;
+  contributions: string | undefined;
+  rows: number;
+  signals: number;
+  intraOpNumThreads: number;
+  /** One number: id of the run that the worker is in, 0 between runs. Tells who was in it when it ended. */
+  current: Int32Array<SharedArrayBuffer>;
+}
+
+/** `input` is `[window, row, signal]`, row-major; its buffer is transferred. */
+export interface RunRequest {
+  id: number;
+  input: Float32Array<ArrayBuffer>;
+  count: number;
+}
+
+export type WorkerReply =
+  | { kind: 'ready'; inputs: TensorDeclaration[]; outputs: TensorDeclaration[] }
+  | { kind: 'not-ready'; message: string }
+  | { kind: 'scores'; id: number; score: Float32Array; contributions?: Float32Array }
+  | { kind: 'failed'; id: number; message: string };

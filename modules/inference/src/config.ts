@@ -1,0 +1,50 @@
+import { z } from 'zod';
+
+/** Variables of the inference module, beside those of every module. */
+export const Environment = z.object({
+  HOLDFAST_MODEL_DIR: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Folder of the model bundle; without it every row is unscored'),
+});
+export type Environment = z.output<typeof Environment>;
+
+/** Twin settings of the inference module; `{}` is complete. */
+export const Settings = z.object({
+  queueBatchesMax: z
+    .int()
+    .min(1)
+    .max(1_024)
+    .default(64)
+    .describe(
+      'Batches waiting in memory; beyond, the oldest is dropped and counted, and comes again',
+    ),
+  batchesAtOnce: z
+    .int()
+    .min(1)
+    .max(16)
+    .default(4)
+    .describe('Batches worked on at the same time, between parsing and sending'),
+  windowsPerRunMax: z
+    .int()
+    .min(1)
+    .max(65_536)
+    .default(4_096)
+    .describe('Windows in one run of the model; runs are also kept below 1 MB of input'),
+  intraOpNumThreads: z
+    .int()
+    .min(1)
+    .max(64)
+    .default(1)
+    .describe(
+      'Threads of one run; more than 1 slows small models down. A change loads the model anew',
+    ),
+  demandEveryMs: z
+    .int()
+    .min(100)
+    .max(600_000)
+    .default(2_000)
+    .describe('Shortest time between two demands for lookback, in ms'),
+});
+export type Settings = z.output<typeof Settings>;

@@ -1,0 +1,69 @@
+import type { BundleManifest, ReadingsMessage, ScoresMessage } from '@holdfast/contracts';
+import { type BisectedScores, scoreBisecting } from './bisect.ts';
+import { composeScores } from './outcome.ts';
+import type { Scorer } from './scorer.ts';
+import { type AssetPlan, planAsset, planWithout, writeWindow } from './window.ts';
+
+/** A model ready to score. */
+export interface Model {
+  readonly identity: ScoresMessage['model'] & object;
+  readonly manifest: BundleManifest;
+  readonly scorer: Scorer;
+}
+
+/** Numbers in one run's input: 1 MB of float32, a run of a small model then takes about a millisecond. */
+export const RUN_FLOATS_MAX = 262_144;
+
+/**
+ * The outcome of a batch, a pure function of batch and model: the same input gives the same message, whatever the
+ * size of the runs. Without a model every row is unscored. @throws what the scorer throws with SCORER_UNAVAILABLE
+ */
+export async function scoreBatch(
+  batch: ReadingsMessage,
+  model: Model | undefined,
+  windowsPerRunMax: number,
+): Promise<ScoresMessage> {
+  if (model === undefined) {
+    const plans = batch.assets.map((asset) => planWithout(asset, 'no-model'));
+    return composeScores(batch, undefined, plans, noScores());
+  }
+  const plans = batch.assets.map((asset) => planAsset(asset, model.manifest.inputs));
+  const scores = await scorePlans(plans, model, windowsPerRunMax);
+  return composeScores(batch, model, plans, scores);
+}
+
+const noScores = (): BisectedScores => ({ score: new Float32Array(0), failed: new Map() });
+
+/** Scores of all planned windows, in the order of the plans, in as few runs as the limits allow. */
+async function scorePlans(
+  plans: readonly AssetPlan[],
+  { manifest, scorer }: Model,
+  windowsPerRunMax: number,
+): Promise<BisectedScores> {
+  const windows = plans.flatMap((plan) => plan.scored.map((row) => ({ plan, row })));
+  const signals = manifest.inputs.signals.length;
+  const floats = manifest.inputs.rows * signals;
+  const perRun = Math.max(1, Math.min(windowsPerRunMax, Math.floor(RUN_FLOATS_MAX / floats)));
+  const total: BisectedScores = { score: new Float32Array(windows.length), failed: new Map() };
+  if (manifest.outputs.contributions !== undefined) {
+    total.contributions = new Float32Array(windows.length * signals);
+  }
+  for (let start = 0; start < windows.length; start += perRun) {
+    const count = Math.min(perRun, windows.length - start);
+    const run = (from: number, to: number) => {
+      const input = new Float32Array((to - from) * floats);
+      for (let index = from; index < to; index += 1) {
+        const { plan, row } = windows[start + index]!;
+        writeWindow(plan, row, manifest.inputs, input, (index - from) * floats);
+      }
+      return scorer.run(input, to - from);
+    };
+    const scores = await scoreBisecting({ count, signals, run });
+    total.score.set(scores.score, start);
+    if (scores.contributions !== undefined) {
+      total.contributions?.set(scores.contributions, start * signals);
+    }
+    for (const [index, reason] of scores.failed) total.failed.set(start + index, reason);
+  }
+  return total;
+}

@@ -1,0 +1,15 @@
+/** Scores of some windows, in their order. */
+export interface WindowScores {
+  /** `[window]`. */
+  score: Float32Array;
+  /** `[window, signal]`, row-major; absent for a model without contributions. */
+  contributions?: Float32Array;
+}
+
+/**
+ * Runs the model. `input` holds `count` windows, `[window, row, signal]`, row-major, and belongs to the scorer from
+ * the call on. Rejects with an error whose `code` is a ScorerErrorCode; no other run is blamed for it.
+ */
+export interface Scorer {
+  run(input: Float32Array<ArrayBuffer>, count: number): Promise<WindowScores>;
+}

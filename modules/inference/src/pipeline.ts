@@ -1,0 +1,201 @@
+import {
+  check,
+  type DemandsMessage,
+  describeProblems,
+  lookbackOf,
+  type Problem,
+  ReadingsMessage,
+  type ScoresMessage,
+} from '@holdfast/contracts';
+import type { Clock, Log, ModuleHost } from '@holdfast/module-host';
+import type { LoadedModel } from './adapters/load-model.ts';
+import type { Settings } from './config.ts';
+import type { Counts, DropReason } from './counts.ts';
+import { batchProblems } from './domain/batch-rules.ts';
+import { scoreBatch } from './domain/score-batch.ts';
+import { codeOf } from './errors.ts';
+import { ScoresSender } from './sender.ts';
+
+export interface PipelineOptions {
+  settings: Settings;
+  send: ModuleHost<unknown, unknown>['send'];
+  clock: Clock;
+  log: Log;
+  counts: Counts;
+  model(): LoadedModel | undefined;
+  /** The model in use cannot score any more. */
+  modelLost(model: LoadedModel, reason: string): void;
+}
+
+/**
+ * Readings in, scores out: queue, check, windows, model, message, send. Holds what it works on in memory only: a
+ * batch that is lost with the process, or dropped here, has no receipt and comes again from ingest.
+ */
+export class InferencePipeline {
+  settings: Settings;
+  readonly #options: PipelineOptions;
+  readonly #sender: ScoresSender;
+  #queue: Buffer[] = [];
+  #active = 0;
+  #scheduled = false;
+  #stopped = false;
+  #demandedMs = Number.NEGATIVE_INFINITY;
+  #whenIdle: (() => void)[] = [];
+
+  constructor(options: PipelineOptions) {
+    this.#options = options;
+    this.settings = options.settings;
+    this.#sender = new ScoresSender(options.send);
+  }
+
+  /** Batches not yet sent. */
+  get queued(): number {
+    return this.#queue.length + this.#active;
+  }
+
+  /** Takes a message body. It counts as acknowledged from here on; the receipt comes from the far end. */
+  accept(body: Buffer): void {
+    this.#queue.push(body);
+    while (this.#queue.length > this.settings.queueBatchesMax) {
+      this.#queue.shift();
+      this.#options.counts.drop('overflow');
+    }
+    this.#schedule();
+  }
+
+  /** Tells ingest how many earlier rows the model needs. Never rejects: the next batch without them asks again. */
+  async demand(): Promise<void> {
+    const model = this.#options.model();
+    if (model === undefined || lookbackOf(model.manifest) === 0) return;
+    this.#demandedMs = this.#options.clock.monotonicMs();
+    const message: DemandsMessage = {
+      v: 1,
+      kind: 'demands',
+      model: model.identity,
+      lookback: lookbackOf(model.manifest),
+    };
+    const properties = { kind: 'demands', v: '1' };
+    try {
+      await this.#options.send({ output: 'demands', body: JSON.stringify(message), properties });
+    } catch (error) {
+      this.#options.log.debug('A demand could not be sent', { code: codeOf(error) });
+    }
+  }
+
+  /** Resolves when nothing is queued and nothing is under way. */
+  idle(): Promise<void> {
+    if (this.queued === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#whenIdle.push(resolve));
+  }
+
+  /** Drops what waits, which comes again, and lets what is under way end. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const _ of this.#queue) this.#options.counts.drop('stopped');
+    this.#queue = [];
+    this.#sender.stop();
+    await this.idle();
+  }
+
+  /** One batch at a turn of the event loop, so that parsing several never adds up to a long pause. */
+  #schedule(): void {
+    if (this.#scheduled || this.#queue.length === 0) return;
+    if (this.#active >= this.settings.batchesAtOnce) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      const body = this.#queue.shift();
+      if (body === undefined) return;
+      this.#active += 1;
+      void this.#process(body).finally(() => {
+        this.#active -= 1;
+        this.#schedule();
+        if (this.queued === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
+      });
+      this.#schedule();
+    });
+  }
+
+  /** The way of one batch, top to bottom. Never rejects. */
+  async #process(body: Buffer): Promise<void> {
+    const { clock, counts, log } = this.#options;
+    const startMs = clock.monotonicMs();
+    const batch = this.#read(body);
+    if (batch === undefined) return;
+    const { turn, leave } = this.#sender.enter(batch.stream);
+    try {
+      const scores = await this.#score(batch);
+      if (scores === undefined) return;
+      counts.composed((clock.monotonicMs() - startMs) / 1_000);
+      await turn;
+      await this.#sender.send(scores);
+      counts.sent(rowsOf(scores));
+    } catch (error) {
+      this.#drop(this.#stopped ? 'stopped' : 'send-failed');
+      if (!this.#stopped) {
+        const { stream, first, last } = batch;
+        const { message } = error as Error;
+        log.error('Scores could not be sent', {
+          stream,
+          first,
+          last,
+          code: codeOf(error),
+          message,
+        });
+      }
+    } finally {
+      leave();
+    }
+  }
+
+  #read(body: Buffer): ReadingsMessage | undefined {
+    let problems: readonly Problem[];
+    try {
+      const checked = check(ReadingsMessage, JSON.parse(body.toString('utf8')));
+      problems = checked.ok ? batchProblems(checked.value) : checked.problems;
+      if (checked.ok && problems.length === 0) return checked.value;
+    } catch (error) {
+      problems = [{ path: '', allowed: `is not JSON: ${(error as Error).message}` }];
+    }
+    this.#drop('invalid');
+    const text = describeProblems(problems);
+    this.#options.log.warn('A batch of readings is not valid', { problems: text });
+    return undefined;
+  }
+
+  /** Undefined when the batch was made with too little lookback: a demand is sent and ingest sends it again. */
+  async #score(batch: ReadingsMessage): Promise<ScoresMessage | undefined> {
+    const model = this.#options.model();
+    if (model !== undefined && batch.lookback < lookbackOf(model.manifest)) {
+      this.#drop('lookback');
+      const sinceMs = this.#options.clock.monotonicMs() - this.#demandedMs;
+      if (sinceMs >= this.settings.demandEveryMs) void this.demand();
+      return undefined;
+    }
+    const { windowsPerRunMax } = this.settings;
+    try {
+      return await scoreBatch(batch, model, windowsPerRunMax);
+    } catch (error) {
+      if (codeOf(error) !== 'SCORER_UNAVAILABLE' || model === undefined) throw error;
+      const current = this.#options.model();
+      // Another model has taken its place, or nobody knows yet that this one is gone.
+      if (current !== undefined && current !== model) return this.#score(batch);
+      this.#options.modelLost(model, (error as Error).message);
+      return scoreBatch(batch, undefined, windowsPerRunMax);
+    }
+  }
+
+  #drop(reason: DropReason): void {
+    this.#options.counts.drop(reason);
+  }
+}
+
+function rowsOf(scores: ScoresMessage): { scored: number; rejected: number; unscored: number } {
+  const sum = (entries: readonly { seq: readonly number[] }[]): number =>
+    entries.reduce((total, entry) => total + entry.seq.length, 0);
+  return {
+    scored: sum(scores.assets),
+    rejected: scores.rejected.length,
+    unscored: sum(scores.unscored),
+  };
+}
