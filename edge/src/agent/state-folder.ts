@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { EdgeError } from './errors.ts';
 
-/** Linux allows 107 bytes, macOS 103. */
-const SOCKET_PATH_BYTES_MAX = 103;
+/** Linux allows 107 bytes, macOS 103, the workload API fewer than 100. */
+const SOCKET_PATH_BYTES_MAX = 99;
 
 /** What must stay the same over restarts: who the modules are and where they are found. */
 interface Durable {
@@ -121,7 +121,7 @@ function socketFolder(root: string): string {
   const own = path.join(root, 's');
   const file = path.join(root, 'sockets');
   let folder = own;
-  if (Buffer.byteLength(path.join(own, 'workload-long-module.sock')) > SOCKET_PATH_BYTES_MAX) {
+  if (Buffer.byteLength(path.join(own, 'workload.sock')) > SOCKET_PATH_BYTES_MAX) {
     folder = path.join(tmpdir(), `holdfast-${randomBytes(4).toString('hex')}`);
     if (Buffer.byteLength(path.join(folder, 'workload.sock')) > SOCKET_PATH_BYTES_MAX)
       throw new EdgeError('EDGE_PATH_TOO_LONG', `${folder} is too long for a Unix socket`);

@@ -1,0 +1,172 @@
+import type { DeployedModule, Deployment } from '../deployment/deployment.ts';
+import { type AgentPorts, agentMethod } from './agent-methods.ts';
+import type { EdgeEvent, EdgeHandle, MethodResult, ModuleStatus } from './edge-handle.ts';
+import { EdgeError } from './errors.ts';
+import type { HubControl } from './hub-control.ts';
+import type { LogFile } from './log-file.ts';
+import { filterLines, type LogFilter, type LogLine } from './log-lines.ts';
+import { type ModulePlan, urlOf } from './module-plan.ts';
+import type { Services } from './services.ts';
+import type { StateFolder } from './state-folder.ts';
+import type { Supervised } from './supervised.ts';
+
+/** Distance of two stop phases is a module's own time to finish, so the hub is there until the last module is gone. */
+const byStartupOrder = (a: { startupOrder: number }, b: { startupOrder: number }): number =>
+  a.startupOrder - b.startupOrder;
+
+/** Modules in the order of their start attempts; equal ones as the manifest lists them. */
+export const inStartupOrder = (modules: readonly DeployedModule[]): DeployedModule[] =>
+  [...modules].sort(byStartupOrder);
+
+export interface EdgeParts {
+  state: StateFolder;
+  deployment: Deployment;
+  gateway: string;
+  services: Services;
+  hub: Supervised;
+  hubControl: HubControl;
+  /** In the order of their start. */
+  modules: { plan: ModulePlan; supervised: Supervised }[];
+  logs: ReadonlyMap<string, LogFile>;
+  listeners: Set<(event: EdgeEvent) => void>;
+}
+
+/** The supervisor while it runs: edgeAgent and identity daemon of one machine. */
+export class LocalEdge implements EdgeHandle {
+  readonly #parts: EdgeParts;
+  #stopped: Promise<void> | undefined;
+
+  constructor(parts: EdgeParts) {
+    this.#parts = parts;
+  }
+
+  get deviceId(): string {
+    return this.#parts.state.deviceId;
+  }
+
+  get stateDir(): string {
+    return this.#parts.state.root;
+  }
+
+  get gateway(): string {
+    return this.#parts.gateway;
+  }
+
+  get cloudUrl(): string {
+    return this.#parts.services.cloudUrl;
+  }
+
+  get connectionStrings(): { service: string } {
+    return { service: this.#parts.services.serviceConnectionString };
+  }
+
+  modules(): ModuleStatus[] {
+    const { hub, modules, gateway } = this.#parts;
+    const port = Number(gateway.split(':')[1]);
+    return [
+      statusOf(hub, { MQTT: port }, `mqtts://${gateway}`),
+      ...modules.map(({ plan, supervised }) =>
+        statusOf(supervised, plan.view.ports, urlOf(plan.view)),
+      ),
+    ];
+  }
+
+  kill(id: string, signal: NodeJS.Signals = 'SIGKILL'): void {
+    this.#find(id).kill(signal);
+  }
+
+  async restart(id: string): Promise<void> {
+    await this.#find(id).restart();
+  }
+
+  async invokeMethod(module: string, name: string, payload?: unknown): Promise<MethodResult> {
+    if (module === 'edgeAgent' || module === '$edgeAgent')
+      return agentMethod(this.#agentPorts(), name, payload);
+    this.#find(module);
+    return this.#parts.hubControl.invokeMethod(module, name, payload ?? null);
+  }
+
+  async patchTwin(module: string, desired: Record<string, unknown>): Promise<void> {
+    this.#find(module);
+    await this.#parts.hubControl.patchTwin(module, desired);
+  }
+
+  async reported(module: string): Promise<Record<string, unknown>> {
+    this.#find(module);
+    return (await this.#parts.hubControl.twin(module)).reported;
+  }
+
+  async setUpstream(up: boolean): Promise<void> {
+    await this.#parts.services.setUpstream(up);
+  }
+
+  hubStatus(): Promise<Record<string, unknown>> {
+    return this.#parts.hubControl.status();
+  }
+
+  async setFaults(faults: Record<string, unknown>): Promise<void> {
+    await this.#parts.hubControl.setFaults(faults);
+  }
+
+  logs(id: string, filter: LogFilter = {}): LogLine[] {
+    const file = this.#parts.logs.get(id);
+    if (file === undefined) throw this.#unknown(id);
+    return filterLines(file.lines(), filter, Date.now());
+  }
+
+  onEvent(listener: (event: EdgeEvent) => void): () => void {
+    this.#parts.listeners.add(listener);
+    return () => this.#parts.listeners.delete(listener);
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  /** The hub outlives the modules, so that what they send while they finish is stored. */
+  async #stop(): Promise<void> {
+    const { modules, hub, services, state } = this.#parts;
+    await Promise.all(modules.map(({ supervised }) => supervised.stop()));
+    await hub.stop();
+    await services.stop();
+    state.close();
+  }
+
+  #agentPorts(): AgentPorts {
+    return {
+      ids: () => [...this.#parts.logs.keys()],
+      restart: (id) => this.restart(id),
+      logs: (id, filter) => this.logs(id, filter),
+    };
+  }
+
+  #find(id: string): Supervised {
+    const { hub, modules } = this.#parts;
+    if (id === 'edgeHub' || id === '$edgeHub') return hub;
+    const found = modules.find(({ supervised }) => supervised.id === id)?.supervised;
+    if (found === undefined) throw this.#unknown(id);
+    return found;
+  }
+
+  #unknown(id: string): EdgeError {
+    const known = this.#parts.modules.map(({ supervised }) => supervised.id).join(', ');
+    return new EdgeError('EDGE_MODULE_UNKNOWN', `there is no module ${id}, only edgeHub, ${known}`);
+  }
+}
+
+function statusOf(
+  { id, state, pid, restarts, exitCode }: Supervised,
+  ports: Record<string, number>,
+  url: string | undefined,
+): ModuleStatus {
+  return {
+    id,
+    state,
+    restarts,
+    ports,
+    ...(pid === undefined ? {} : { pid }),
+    ...(exitCode === undefined ? {} : { exitCode }),
+    ...(url === undefined ? {} : { url }),
+  };
+}
