@@ -11,7 +11,7 @@ const APPLICATION_ID = 0x48464a4c;
  * A single post dirties one page a partition, so small pages keep it cheap; larger chunks lie on overflow pages
  * whatever the size. 4,096 is also the block of flash and file systems.
  */
-const PAGE_BYTES = 4_096;
+export const PAGE_BYTES = 4_096;
 
 /**
  * 32 MB of write-ahead log before it is copied into the file. Readings live for seconds when the link is up: by then

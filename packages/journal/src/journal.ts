@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import type Database from 'better-sqlite3';
 import { CHUNK_CELLS_MAX, CHUNK_ROWS_MAX, ChunkWriter } from './chunk.ts';
-import { asJournalError, openDatabase } from './database.ts';
+import { asJournalError, openDatabase, PAGE_BYTES } from './database.ts';
 import { JournalError } from './errors.ts';
 import { IdempotencyKeys } from './idempotency-keys.ts';
 import { Partition, type StreamRow } from './partition.ts';
@@ -16,6 +16,7 @@ import type {
   JournalStream,
   ReadOptions,
 } from './port.ts';
+import { LOOKBACK_SPAN } from './tail.ts';
 
 /** A receipt is durable after this long at the latest; a lost one costs a resend, nothing else. */
 const PRUNE_AFTER_MS = 1_000;
@@ -23,8 +24,8 @@ const PRUNE_AFTER_MS = 1_000;
 const PRUNE_AFTER_ROWS = 50_000;
 /** Assets whose partition is remembered; a hash costs about a third of a microsecond. */
 const ASSETS_REMEMBERED = 50_000;
-/** Free pages of 4 KiB that are worth keeping for reuse: 64 MB. What an outage left beyond goes back to the disk. */
-const FREE_PAGES_MAX = 16_384;
+/** About what ten seconds at full speed need; taking space from the file system anew costs more than keeping it. */
+const FREE_BYTES_MAX = 64 * 1024 * 1024;
 /** Pages given back in one step: about a millisecond. */
 const VACUUM_PAGES = 256;
 
@@ -267,7 +268,7 @@ export class Journal {
 
   #load(): void {
     const rows = this.#db.prepare('SELECT * FROM stream ORDER BY partition').all() as StreamRow[];
-    const { partitions, streamPrefix, newEpoch } = this.#options;
+    const { partitions, streamPrefix, newEpoch, lookbackSpan = LOOKBACK_SPAN } = this.#options;
     if (rows.length > 0 && rows.length !== partitions) {
       throw new JournalError(
         'JOURNAL_OPTIONS',
@@ -280,7 +281,8 @@ export class Journal {
         row = { partition, epoch: newEpoch(), base: 0, receipted: 0, lost: 0 };
         this.#saveStream.run(partition, row.epoch, 0, 0, 0);
       }
-      this.#partitions.push(new Partition(this.#db, `${streamPrefix}-${partition}`, row));
+      const place = { stream: `${streamPrefix}-${partition}`, lookbackSpan };
+      this.#partitions.push(new Partition(this.#db, place, row));
     }
   }
 
@@ -370,9 +372,10 @@ export class Journal {
 
   #vacuumStep(): boolean {
     const free = this.#db.pragma('freelist_count', { simple: true }) as number;
-    if (free <= FREE_PAGES_MAX) return false;
+    const keep = (this.#options.freeBytesMax ?? FREE_BYTES_MAX) / PAGE_BYTES;
+    if (free <= keep) return false;
     this.#db.exec(`PRAGMA incremental_vacuum(${VACUUM_PAGES})`);
-    return free - VACUUM_PAGES > FREE_PAGES_MAX;
+    return free - VACUUM_PAGES > keep;
   }
 
   #saveReceipts(): void {

@@ -3,7 +3,7 @@ import { BatchBuilder } from './batch.ts';
 import { type Chunk, readChunk } from './chunk.ts';
 import { JournalError } from './errors.ts';
 import type { EpochStart, JournalBatch, JournalStream, ReadOptions } from './port.ts';
-import { LOOKBACK_SPAN, Tail } from './tail.ts';
+import { Tail } from './tail.ts';
 
 type ChunkRow = [first: number, last: number, body: Buffer];
 
@@ -51,13 +51,20 @@ export class Partition implements JournalStream {
   #tail: Tail | undefined;
   readonly #sql: ReturnType<typeof statements>;
 
-  constructor(db: Database.Database, stream: string, row: StreamRow) {
+  readonly #span: number;
+
+  constructor(
+    db: Database.Database,
+    place: { stream: string; lookbackSpan: number },
+    row: StreamRow,
+  ) {
     db.exec(
       `CREATE TABLE IF NOT EXISTS chunk_${row.partition} (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, body BLOB NOT NULL) STRICT`,
     );
     this.#sql = statements(db, row.partition);
     this.partition = row.partition;
-    this.stream = stream;
+    this.stream = place.stream;
+    this.#span = place.lookbackSpan;
     this.epoch = row.epoch;
     this.storedBase = row.base;
     this.storedReceipted = row.receipted;
@@ -127,7 +134,7 @@ export class Partition implements JournalStream {
    * Undefined when there are none. Call `pruned` when it is committed.
    */
   prune(keepLookback: boolean): Pruned | undefined {
-    const keepFrom = this.storedReceipted + 1 - (keepLookback ? LOOKBACK_SPAN : 0);
+    const keepFrom = this.storedReceipted + 1 - (keepLookback ? this.#span : 0);
     if (keepFrom <= this.#storedOldest) return undefined;
     const at = this.#sql.chunkAt.get(keepFrom) as [number, number] | undefined;
     if (at === undefined) return undefined;
@@ -150,7 +157,7 @@ export class Partition implements JournalStream {
     const lost: EpochStart['lost'] = [];
     let base = this.storedReceipted;
     while (base < this.storedAppended) {
-      const row = this.#sql.from.get(base + 1) as ChunkRow | undefined;
+      const row = this.#sql.from.get(base + 1, base + 1, base + 1) as ChunkRow | undefined;
       if (row !== undefined && row[0] <= base + 1 && this.#open(row) !== undefined) break;
       const last = this.#damageEnd(row, base + 1);
       lost.push({ first: base + 1 - this.storedBase, last: last - this.storedBase });
@@ -167,7 +174,7 @@ export class Partition implements JournalStream {
     }
     this.#cached = undefined;
     if (position > this.storedAppended) return;
-    for (const row of this.#sql.from.iterate(position) as IterableIterator<ChunkRow>) {
+    for (const row of this.#rowsFrom(position)) {
       const chunk = row[0] <= position && position <= row[1] ? this.#open(row) : undefined;
       if (chunk === undefined) {
         // What was read before the damage is good; the next read begins at the damage.
@@ -185,8 +192,8 @@ export class Partition implements JournalStream {
 
   #tailAt(after: number, lookback: number): Tail {
     if (this.#tail?.position === after && this.#tail.lookback === lookback) return this.#tail;
-    const tail = new Tail(Math.max(0, after - LOOKBACK_SPAN), lookback);
-    for (const row of this.#sql.from.iterate(tail.position + 1) as IterableIterator<ChunkRow>) {
+    const tail = new Tail(Math.max(0, after - this.#span), lookback, this.#span);
+    for (const row of this.#rowsFrom(tail.position + 1)) {
       if (row[0] > after) break;
       // A damaged chunk in here has cost an epoch already; its rows are missing from lookback for good.
       const chunk = this.#open(row);
@@ -195,6 +202,11 @@ export class Partition implements JournalStream {
     tail.moved(after);
     this.#tail = tail;
     return tail;
+  }
+
+  /** The chunk that holds this stored number, or the next one, and all behind it. */
+  #rowsFrom(at: number): IterableIterator<ChunkRow> {
+    return this.#sql.from.iterate(at, at, at) as IterableIterator<ChunkRow>;
   }
 
   #open([first, last, body]: ChunkRow): Chunk | undefined {
@@ -227,10 +239,10 @@ const statements = (db: Database.Database, partition: number) => {
   return {
     insert: db.prepare(`INSERT INTO ${table} (first, last, body) VALUES (?, ?, ?)`),
     extent: raw(`SELECT min(first), max(last), coalesce(sum(length(body)), 0) FROM ${table}`),
-    /** From the chunk that holds this number, or the next one. */
     from: raw(
-      `SELECT first, last, body FROM ${table}
-       WHERE first >= coalesce((SELECT max(first) FROM ${table} WHERE first <= ?), 0) ORDER BY first`,
+      `SELECT first, last, body FROM ${table} WHERE first >= coalesce(
+         (SELECT first FROM (SELECT first, last FROM ${table} WHERE first <= ? ORDER BY first DESC LIMIT 1)
+          WHERE last >= ?), ?) ORDER BY first`,
     ),
     chunkAt: raw(`SELECT first, last FROM ${table} WHERE first <= ? ORDER BY first DESC LIMIT 1`),
     nthFrom: raw(`SELECT first FROM ${table} WHERE first < ? ORDER BY first LIMIT 1 OFFSET ?`),

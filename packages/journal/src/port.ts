@@ -43,6 +43,10 @@ export interface JournalOptions {
   keyAgeMsMax?: number;
   /** At most so many idempotency keys are kept, oldest dropped first. @default 200,000 */
   keyCountMax?: number;
+  /** How far back lookback reaches, in rows of the partition: see `LOOKBACK_SPAN`. @default 65,536 */
+  lookbackSpan?: number;
+  /** Free space that the file keeps for reuse; what an outage left beyond goes back to the disk. @default 64 MiB */
+  freeBytesMax?: number;
 }
 
 /** One partition's stream, as it is now: the object is live. Numbers are of the present epoch, from 1; 0 is none. */

@@ -20,7 +20,10 @@ export class Tail {
   readonly #groups = new Map<string, Map<string, RowColumns>>();
   #sweptAt: number;
 
-  constructor(position: number, lookback: number) {
+  readonly #span: number;
+
+  constructor(position: number, lookback: number, span: number) {
+    this.#span = span;
     this.position = position;
     this.lookback = lookback;
     this.#sweptAt = position;
@@ -64,7 +67,7 @@ export class Tail {
   newest(signalsKey: string, asset: string): RowColumns | undefined {
     const rows = this.#groups.get(signalsKey)?.get(asset);
     if (rows === undefined) return undefined;
-    const oldest = this.position - LOOKBACK_SPAN;
+    const oldest = this.position - this.#span;
     let from = Math.max(0, rows.seq.length - this.lookback);
     while (from < rows.seq.length && rows.seq[from]! <= oldest) from += 1;
     if (from === rows.seq.length) return undefined;
@@ -88,7 +91,7 @@ export class Tail {
 
   #moveTo(position: number): void {
     this.position = position;
-    if (position - this.#sweptAt < LOOKBACK_SPAN) return;
+    if (position - this.#sweptAt < this.#span) return;
     this.#sweptAt = position;
     for (const [signalsKey, assets] of this.#groups) {
       for (const asset of assets.keys()) {
