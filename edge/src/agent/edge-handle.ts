@@ -63,6 +63,11 @@ export interface MethodResult {
   payload: unknown;
 }
 
+export interface Twin {
+  desired: Record<string, unknown>;
+  reported: Record<string, unknown>;
+}
+
 /** A running local edge. */
 export interface EdgeHandle {
   readonly deviceId: string;
@@ -84,6 +89,8 @@ export interface EdgeHandle {
   /** Merges a patch into the desired properties of a module. Null deletes. */
   patchTwin(module: string, desired: Record<string, unknown>): Promise<void>;
   reported(module: string): Promise<Record<string, unknown>>;
+  /** Both halves, each with its `$version`. */
+  twin(module: string): Promise<Twin>;
   /** Takes away or gives back the way from the hub to the IoT hub stand-in. */
   setUpstream(up: boolean): Promise<void>;
   hubStatus(): Promise<Record<string, unknown>>;

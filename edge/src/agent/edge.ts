@@ -1,6 +1,7 @@
 import type { DeployedModule, Deployment } from '../deployment/deployment.ts';
 import { type AgentPorts, agentMethod } from './agent-methods.ts';
-import type { EdgeEvent, EdgeHandle, MethodResult, ModuleStatus } from './edge-handle.ts';
+import { startControlServer } from './control-server.ts';
+import type { EdgeEvent, EdgeHandle, MethodResult, ModuleStatus, Twin } from './edge-handle.ts';
 import { EdgeError } from './errors.ts';
 import type { HubControl } from './hub-control.ts';
 import type { LogFile } from './log-file.ts';
@@ -10,13 +11,9 @@ import type { Services } from './services.ts';
 import type { StateFolder } from './state-folder.ts';
 import type { Supervised } from './supervised.ts';
 
-/** Distance of two stop phases is a module's own time to finish, so the hub is there until the last module is gone. */
-const byStartupOrder = (a: { startupOrder: number }, b: { startupOrder: number }): number =>
-  a.startupOrder - b.startupOrder;
-
 /** Modules in the order of their start attempts; equal ones as the manifest lists them. */
 export const inStartupOrder = (modules: readonly DeployedModule[]): DeployedModule[] =>
-  [...modules].sort(byStartupOrder);
+  [...modules].sort((a, b) => a.startupOrder - b.startupOrder);
 
 export interface EdgeParts {
   state: StateFolder;
@@ -34,6 +31,7 @@ export interface EdgeParts {
 /** The supervisor while it runs: edgeAgent and identity daemon of one machine. */
 export class LocalEdge implements EdgeHandle {
   readonly #parts: EdgeParts;
+  #control: { close(): Promise<void> } | undefined;
   #stopped: Promise<void> | undefined;
 
   constructor(parts: EdgeParts) {
@@ -92,8 +90,12 @@ export class LocalEdge implements EdgeHandle {
   }
 
   async reported(module: string): Promise<Record<string, unknown>> {
+    return (await this.twin(module)).reported;
+  }
+
+  twin(module: string): Promise<Twin> {
     this.#find(module);
-    return (await this.#parts.hubControl.twin(module)).reported;
+    return this.#parts.hubControl.twin(module);
   }
 
   async setUpstream(up: boolean): Promise<void> {
@@ -119,6 +121,11 @@ export class LocalEdge implements EdgeHandle {
     return () => this.#parts.listeners.delete(listener);
   }
 
+  /** Lets the command line in. */
+  async openControl(): Promise<void> {
+    this.#control = await startControlServer(this.#parts.state.socket('control'), this);
+  }
+
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
     return this.#stopped;
@@ -127,6 +134,7 @@ export class LocalEdge implements EdgeHandle {
   /** The hub outlives the modules, so that what they send while they finish is stored. */
   async #stop(): Promise<void> {
     const { modules, hub, services, state } = this.#parts;
+    await this.#control?.close();
     await Promise.all(modules.map(({ supervised }) => supervised.stop()));
     await hub.stop();
     await services.stop();

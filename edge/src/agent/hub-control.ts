@@ -1,5 +1,5 @@
 import { request } from 'node:http';
-import type { MethodResult } from './edge-handle.ts';
+import type { MethodResult, Twin } from './edge-handle.ts';
 import { EdgeError } from './errors.ts';
 
 /** Longer than the longest direct method. */
@@ -27,13 +27,8 @@ export class HubControl {
     return this.#call('POST', path, { payload }) as Promise<MethodResult>;
   }
 
-  twin(
-    module: string,
-  ): Promise<{ desired: Record<string, unknown>; reported: Record<string, unknown> }> {
-    return this.#call('GET', `/twins/${encodeURIComponent(module)}`) as Promise<{
-      desired: Record<string, unknown>;
-      reported: Record<string, unknown>;
-    }>;
+  twin(module: string): Promise<Twin> {
+    return this.#call('GET', `/twins/${encodeURIComponent(module)}`) as Promise<Twin>;
   }
 
   patchTwin(module: string, desired: Record<string, unknown>): Promise<unknown> {

@@ -60,8 +60,13 @@ export async function startEdge(options: EdgeOptions): Promise<EdgeHandle> {
       plan,
       supervised: frame.supervise(moduleOptions(plan, { state, services, gateway, deployment })),
     }));
+    const { logs, listeners } = frame;
+    const edge = new LocalEdge({
+      ...{ state, deployment, logs, listeners, gateway, services, hub, hubControl, modules },
+    });
+    await edge.openControl();
     for (const { supervised } of modules) supervised.start();
-    return new LocalEdge({ ...frame, gateway, services, hub, hubControl, modules });
+    return edge;
   } catch (error) {
     for (const step of undo.reverse()) await step();
     throw error;
