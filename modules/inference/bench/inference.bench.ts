@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type BundleManifest, MESSAGE_BYTES_MAX, type ReadingsMessage } from '@holdfast/contracts';
+import { type SignalName, simulate } from '@holdfast/pump-loop';
 import { Registry } from 'prom-client';
 import { writeBundle } from '../../../test/inference/fixtures/bundles.ts';
 import { type LoadedModel, loadModel } from '../src/adapters/load-model.ts';
@@ -18,6 +19,7 @@ const WORKER = new URL('../src/adapters/onnx-worker.ts', import.meta.url);
 const PUMP_LOOP = new URL('../../../scenarios/pump-loop/bundle', import.meta.url).pathname;
 const ASSETS = 10;
 const SECONDS = 2;
+const START_MS = 1_780_000_000_000;
 const quiet = { error: console.error, warn: console.error, info() {}, debug() {} };
 
 /** Figures by name, the unit at the end of the name. */
@@ -29,8 +31,9 @@ export async function benchInference(): Promise<Record<string, number>> {
     const manifest = { levels: { warning: 1e6, alarm: 2e6 } };
     writeBundle(folder, { model: 'autoencoder', signals, golden, manifest });
     return {
-      ...(await measure('window of 1 row', await load(folder))),
-      ...(await measure('window of 12 rows', await load(PUMP_LOOP))),
+      ...(await measure('window of 1 row', await load(folder), wave)),
+      ...(await measure('window of 12 rows', await load(PUMP_LOOP), pumps(1))),
+      ...(await measure('window of 12 rows, all alarms', await load(PUMP_LOOP), pumps(1.5))),
       'resident memory of the bench, MB': Math.round(process.memoryUsage.rss() / 1e6),
     };
   } finally {
@@ -41,8 +44,12 @@ export async function benchInference(): Promise<Record<string, number>> {
 const load = (folder: string): Promise<LoadedModel> =>
   loadModel({ folder, workerUrl: WORKER, intraOpNumThreads: 1, onRestart: console.error });
 
-async function measure(name: string, model: LoadedModel): Promise<Record<string, number>> {
-  const body = Buffer.from(JSON.stringify(batchFor(model.manifest)));
+async function measure(
+  name: string,
+  model: LoadedModel,
+  value: Values,
+): Promise<Record<string, number>> {
+  const body = Buffer.from(JSON.stringify(batchFor(model.manifest, value)));
   const counts = new Counts(new Registry(), () => 0);
   const pipeline = new InferencePipeline({
     settings: Settings.parse({}),
@@ -80,19 +87,19 @@ async function measure(name: string, model: LoadedModel): Promise<Record<string,
   };
 }
 
+type Values = (signal: string, asset: number, row: number) => number;
+
 /** As many rows as a message holds, each asset with its lookback. */
-function batchFor(manifest: BundleManifest): ReadingsMessage {
-  const { signals, rows } = manifest.inputs;
+function batchFor({ inputs }: BundleManifest, value: Values): ReadingsMessage {
+  const { signals, rows } = inputs;
   const build = (count: number): ReadingsMessage => {
     const perAsset = Math.ceil(count / ASSETS);
-    const value = (signal: number, row: number): number =>
-      Number((20 + signal + Math.sin(row * (signal + 1))).toPrecision(6));
-    const table = (from: number, to: number): number[][] =>
-      signals.map((_, signal) =>
-        Array.from({ length: to - from }, (_, row) => value(signal, from + row)),
-      );
-    const times = (from: number, to: number): number[] =>
-      Array.from({ length: to - from }, (_, row) => 1_780_000_000_000 + (from + row) * 1_000);
+    const columns = (asset: number, from: number, to: number) => ({
+      t: Array.from({ length: to - from }, (_, row) => START_MS + (from + row) * 1_000),
+      values: signals.map(({ name }) =>
+        Array.from({ length: to - from }, (_, row) => value(name, asset, from + row)),
+      ),
+    });
     return {
       v: 1,
       kind: 'readings',
@@ -101,19 +108,30 @@ function batchFor(manifest: BundleManifest): ReadingsMessage {
       first: 1,
       last: perAsset * ASSETS,
       lookback: rows - 1,
-      acceptedMs: 1_780_000_000_000,
+      acceptedMs: START_MS,
       assets: Array.from({ length: ASSETS }, (_, asset) => ({
         asset: `pump-${asset}`,
         signals: signals.map((signal) => signal.name),
         seq: Array.from({ length: perAsset }, (_, row) => row * ASSETS + asset + 1),
-        t: times(100, 100 + perAsset),
-        values: table(100, 100 + perAsset),
-        lookback: { t: times(101 - rows, 100), values: table(101 - rows, 100) },
+        ...columns(asset, rows - 1, rows - 1 + perAsset),
+        lookback: columns(asset, 0, rows - 1),
       })),
     };
   };
   const probe = JSON.stringify(build(1_000)).length / 1_000;
   return build(Math.floor((MESSAGE_BYTES_MAX * 0.97) / probe));
+}
+
+const wave: Values = (signal, asset, row) =>
+  Number((20 + Math.sin(row * (signal.length + 1) + asset)).toPrecision(6));
+
+/** Normal running, or pumps of which all rows are above the alarm level: the largest messages there are. */
+function pumps(scale: number): Values {
+  const rows = [...simulate({ seed: 1, assets: ASSETS, startMs: START_MS, seconds: 500 })];
+  return (signal, asset, row) =>
+    Number(
+      ((rows[row * ASSETS + asset]!.values[signal as SignalName] ?? 0) * scale).toPrecision(6),
+    );
 }
 
 if (import.meta.main) {

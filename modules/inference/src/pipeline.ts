@@ -15,6 +15,7 @@ import { batchProblems } from './domain/batch-rules.ts';
 import { scoreBatch } from './domain/score-batch.ts';
 import { codeOf } from './errors.ts';
 import { ScoresSender } from './sender.ts';
+import { Turns } from './turns.ts';
 
 export interface PipelineOptions {
   settings: Settings;
@@ -35,9 +36,9 @@ export class InferencePipeline {
   settings: Settings;
   readonly #options: PipelineOptions;
   readonly #sender: ScoresSender;
+  readonly #turns = new Turns();
   #queue: Buffer[] = [];
   #active = 0;
-  #scheduled = false;
   #stopped = false;
   #demandedMs = Number.NEGATIVE_INFINITY;
   #whenIdle: (() => void)[] = [];
@@ -45,7 +46,7 @@ export class InferencePipeline {
   constructor(options: PipelineOptions) {
     this.#options = options;
     this.settings = options.settings;
-    this.#sender = new ScoresSender(options.send);
+    this.#sender = new ScoresSender(options.send, () => this.#turns.next());
   }
 
   /** Batches not yet sent. */
@@ -60,7 +61,7 @@ export class InferencePipeline {
       this.#queue.shift();
       this.#options.counts.drop('overflow');
     }
-    this.#schedule();
+    this.#startNext();
   }
 
   /** Tells ingest how many earlier rows the model needs. Never rejects: the next batch without them asks again. */
@@ -97,28 +98,24 @@ export class InferencePipeline {
     await this.idle();
   }
 
-  /** One batch at a turn of the event loop, so that parsing several never adds up to a long pause. */
-  #schedule(): void {
-    if (this.#scheduled || this.#queue.length === 0) return;
-    if (this.#active >= this.settings.batchesAtOnce) return;
-    this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      const body = this.#queue.shift();
-      if (body === undefined) return;
+  /** Starts as many batches as may be worked on at once, oldest first. */
+  #startNext(): void {
+    while (this.#queue.length > 0 && this.#active < this.settings.batchesAtOnce) {
+      const body = this.#queue.shift()!;
       this.#active += 1;
       void this.#process(body).finally(() => {
         this.#active -= 1;
-        this.#schedule();
+        this.#startNext();
         if (this.queued === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
       });
-      this.#schedule();
-    });
+    }
   }
 
   /** The way of one batch, top to bottom. Never rejects. */
   async #process(body: Buffer): Promise<void> {
     const { clock, counts, log } = this.#options;
+    // Turns come in order, so batches are read in the order in which they arrived.
+    await this.#turns.next();
     const startMs = clock.monotonicMs();
     const batch = this.#read(body);
     if (batch === undefined) return;
@@ -173,15 +170,16 @@ export class InferencePipeline {
       return undefined;
     }
     const { windowsPerRunMax } = this.settings;
+    const options = { windowsPerRunMax, turn: () => this.#turns.next() };
     try {
-      return await scoreBatch(batch, model, windowsPerRunMax);
+      return await scoreBatch(batch, model, options);
     } catch (error) {
       if (codeOf(error) !== 'SCORER_UNAVAILABLE' || model === undefined) throw error;
       const current = this.#options.model();
       // Another model has taken its place, or nobody knows yet that this one is gone.
       if (current !== undefined && current !== model) return this.#score(batch);
       this.#options.modelLost(model, (error as Error).message);
-      return scoreBatch(batch, undefined, windowsPerRunMax);
+      return scoreBatch(batch, undefined, options);
     }
   }
 

@@ -11,12 +11,15 @@ const PAUSE_MS_MAX = 5_000;
 /** Sends scores, each stream's in the order in which places were taken. */
 export class ScoresSender {
   readonly #send: Send;
+  readonly #turn: () => Promise<void>;
   readonly #tails = new Map<string, Promise<void>>();
   #stopped = false;
   readonly #wake = new Set<() => void>();
 
-  constructor(send: Send) {
+  /** `turn` waits for a turn of the event loop, taken before a long message is written. */
+  constructor(send: Send, turn: () => Promise<void>) {
     this.#send = send;
+    this.#turn = turn;
   }
 
   /** Takes the next place in the stream's order; `leave` must be called whatever happens. */
@@ -36,8 +39,9 @@ export class ScoresSender {
 
   /** Sends until the hub has it; a message too large goes as two. @throws what can never succeed, and after `stop` */
   async send(message: ScoresMessage): Promise<void> {
-    const body = JSON.stringify(message);
-    if (tooLarge(body)) {
+    await this.#turn();
+    const body = likelyTooLarge(message) ? undefined : JSON.stringify(message);
+    if (body === undefined || tooLarge(body)) {
       const halves = splitScores(message);
       if (halves !== undefined) {
         await this.send(halves[0]);
@@ -45,6 +49,10 @@ export class ScoresSender {
         return;
       }
     }
+    await this.#sendBody(message, body ?? JSON.stringify(message));
+  }
+
+  async #sendBody(message: ScoresMessage, body: string): Promise<void> {
     const { stream, epoch, first, last } = message;
     for (let pause = PAUSE_MS_MIN; ; pause = Math.min(PAUSE_MS_MAX, pause * 2)) {
       try {
@@ -80,6 +88,20 @@ export class ScoresSender {
       this.#wake.add(wake);
     });
   }
+}
+
+/** Usual bytes of a scored row, and of a signal's share and value in it, in JSON. */
+const ROW_BYTES = 32;
+const ABOVE_BYTES = 14;
+
+/** Saves writing a message that would only be cut in two; a wrong guess costs that much and nothing else. */
+function likelyTooLarge({ assets }: ScoresMessage): boolean {
+  let bytes = 0;
+  for (const { seq, above } of assets) {
+    bytes += seq.length * ROW_BYTES;
+    if (above !== undefined) bytes += above.row.length * above.signals.length * ABOVE_BYTES;
+  }
+  return bytes > MESSAGE_BYTES_MAX;
 }
 
 /** A character is at most three bytes of UTF-8, so most messages need no counting. */

@@ -14,6 +14,12 @@ export interface Model {
 /** Numbers in one run's input: 1 MB of float32, a run of a small model then takes about a millisecond. */
 export const RUN_FLOATS_MAX = 262_144;
 
+export interface ScoreOptions {
+  windowsPerRunMax: number;
+  /** Waits for a turn of the event loop; awaited between long stretches of work. */
+  turn(): Promise<void>;
+}
+
 /**
  * The outcome of a batch, a pure function of batch and model: the same input gives the same message, whatever the
  * size of the runs. Without a model every row is unscored. @throws what the scorer throws with SCORER_UNAVAILABLE
@@ -21,14 +27,15 @@ export const RUN_FLOATS_MAX = 262_144;
 export async function scoreBatch(
   batch: ReadingsMessage,
   model: Model | undefined,
-  windowsPerRunMax: number,
+  options: ScoreOptions,
 ): Promise<ScoresMessage> {
   if (model === undefined) {
     const plans = batch.assets.map((asset) => planWithout(asset, 'no-model'));
     return composeScores(batch, undefined, plans, noScores());
   }
   const plans = batch.assets.map((asset) => planAsset(asset, model.manifest.inputs));
-  const scores = await scorePlans(plans, model, windowsPerRunMax);
+  const scores = await scorePlans(plans, model, options);
+  await options.turn();
   return composeScores(batch, model, plans, scores);
 }
 
@@ -38,7 +45,7 @@ const noScores = (): BisectedScores => ({ score: new Float32Array(0), failed: ne
 async function scorePlans(
   plans: readonly AssetPlan[],
   { manifest, scorer }: Model,
-  windowsPerRunMax: number,
+  { windowsPerRunMax, turn }: ScoreOptions,
 ): Promise<BisectedScores> {
   const windows = plans.flatMap((plan) => plan.scored.map((row) => ({ plan, row })));
   const signals = manifest.inputs.signals.length;
@@ -49,6 +56,7 @@ async function scorePlans(
     total.contributions = new Float32Array(windows.length * signals);
   }
   for (let start = 0; start < windows.length; start += perRun) {
+    if (start > 0) await turn();
     const count = Math.min(perRun, windows.length - start);
     const run = (from: number, to: number) => {
       const input = new Float32Array((to - from) * floats);
