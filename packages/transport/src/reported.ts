@@ -58,7 +58,8 @@ function refuseScalar(value: unknown, path: string): string | undefined {
   }
   if (typeof value === 'number') {
     if (!Number.isFinite(value)) return `${path} is ${value}, which JSON cannot hold`;
-    if (Number.isInteger(value) && Math.abs(value) > INTEGER_MAX) {
+    // From 1e21 on JSON has an exponent, and the hub reads a fraction.
+    if (Number.isInteger(value) && Math.abs(value) > INTEGER_MAX && Math.abs(value) < 1e21) {
       return `${path} is ${value}, beyond ±(2^52 - 1)`;
     }
     return undefined;
