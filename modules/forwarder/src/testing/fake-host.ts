@@ -1,3 +1,4 @@
+import type { AddressInfo } from 'node:net';
 import type { Clock, Log, ModuleHost } from '@holdfast/module-host';
 import type { OutboundMessage } from '@holdfast/transport';
 import { fastify } from 'fastify';
@@ -11,6 +12,8 @@ export interface FakeHost {
   lines: string[];
   /** While true, sends fail. */
   disconnected: { now: boolean };
+  /** Asks the module's own API, over a socket. */
+  get(path: string): Promise<{ status: number; body: Record<string, unknown> }>;
   close(): Promise<void>;
 }
 
@@ -62,7 +65,14 @@ export function aHost(
     sent,
     lines,
     disconnected,
+    get: async (path) => {
+      if (!http.server.listening) await http.listen({ host: '127.0.0.1', port: 0 });
+      const { port } = http.server.address() as AddressInfo;
+      const answer = await fetch(`http://127.0.0.1:${port}${path}`);
+      return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
+    },
     close: async () => {
+      http.server.closeAllConnections();
       await http.close();
     },
   };
