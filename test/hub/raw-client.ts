@@ -1,4 +1,7 @@
+import { connect as connectTls } from 'node:tls';
 import { connect } from 'mqtt';
+import { generate, type Packet, parser } from 'mqtt-packet';
+import { createSas } from '../../edge/src/hub/sas.ts';
 import { DEVICE, IOT_HUB, type Site } from './site.ts';
 
 /** The return code of a CONNECT, without the SDK's own ideas about it. */
@@ -32,4 +35,36 @@ export function connectCode(
       else reject(error);
     });
   });
+}
+
+/** A module that listens to its inputs and acknowledges nothing. */
+export async function silentModule(
+  site: Site,
+  module: string,
+): Promise<{ topics: string[]; end(): void }> {
+  const topics: string[] = [];
+  const { port, identities } = site.config;
+  const resource = `${IOT_HUB}/devices/${DEVICE}/modules/${module}`;
+  const expiry = Math.floor(Date.now() / 1_000) + 3_600;
+  const socket = connectTls({ host: 'localhost', port, ca: site.authority.trustBundlePem });
+  const packets = parser();
+  socket.on('data', (chunk) => packets.parse(chunk));
+  const suback = new Promise<void>((resolve, reject) => {
+    socket.on('error', reject);
+    packets.on('packet', (packet: Packet) => {
+      if (packet.cmd === 'publish') topics.push(packet.topic);
+      if (packet.cmd === 'suback') resolve();
+    });
+  });
+  const topic = `devices/${DEVICE}/modules/${module}/inputs/#`;
+  const username = `${IOT_HUB}/${DEVICE}/${module}/?api-version=2021-04-12`;
+  const password = Buffer.from(createSas(resource, identities[module]!, expiry));
+  const clientId = `${DEVICE}/${module}`;
+  const subscriptions = [{ topic, qos: 1 as const }];
+  socket.write(
+    generate({ cmd: 'connect', clientId, username, password, clean: false, keepalive: 60 }),
+  );
+  socket.write(generate({ cmd: 'subscribe', messageId: 1, subscriptions }));
+  await suback;
+  return { topics, end: () => socket.destroy() };
 }
