@@ -90,7 +90,8 @@ export class OnnxScorer implements Scorer {
         reason = error.message;
       });
       worker.on('exit', (code) => {
-        if (!ready) fail(`the model's worker ended while it was starting: ${reason}, exit ${code}`);
+        if (!ready)
+          fail(`the model's worker ended while it was starting: ${reason}, exit code ${code}`);
         else if (this.#worker === worker) this.#onEnd(`${reason}, exit code ${code}`);
       });
       worker.on('message', (message: WorkerReply) => {

@@ -23,8 +23,8 @@ const open = (): Promise<InferenceSession> =>
     interOpNumThreads: 1,
     enableCpuMemArena: false,
     enableMemPattern: false,
-    // 3 is error: warnings about the graph would go to stderr beside the log lines.
-    logSeverityLevel: 3,
+    // 4 is fatal: errors come back as exceptions, and would also go to stderr beside the log lines.
+    logSeverityLevel: 4,
     extra: {
       session: { intra_op: { allow_spinning: '0' }, inter_op: { allow_spinning: '0' } },
     },
