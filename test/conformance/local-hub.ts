@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { ChildProcess, freePort, TcpGate, temporaryFolder, until } from '@holdfast/testkit';
@@ -26,10 +26,11 @@ const DEVICE = 'site-1';
 /** The local edge's hub as a process, with a workload API and a gate in front of it, and probes as processes. */
 export class LocalHub implements ConformanceHub {
   readonly gate: TcpGate;
-  readonly workload: WorkloadStub;
+  workload: WorkloadStub;
   readonly config: HubConfig;
   timing: Record<string, number>;
   readonly #folder: string;
+  readonly #reopenWorkload: () => Promise<WorkloadStub>;
   readonly #probes: ProbeClient[] = [];
   #process: ChildProcess | undefined;
 
@@ -37,6 +38,7 @@ export class LocalHub implements ConformanceHub {
     folder: string;
     config: HubConfig;
     workload: WorkloadStub;
+    reopenWorkload: () => Promise<WorkloadStub>;
     gate: TcpGate;
     timing: Record<string, number>;
   }) {
@@ -44,6 +46,7 @@ export class LocalHub implements ConformanceHub {
     this.config = parts.config;
     this.workload = parts.workload;
     this.gate = parts.gate;
+    this.#reopenWorkload = parts.reopenWorkload;
     this.timing = parts.timing;
   }
 
@@ -68,7 +71,7 @@ export class LocalHub implements ConformanceHub {
       controlSocket: join(folder, 'control.sock'),
       cloudUrl: 'http://127.0.0.1:9',
     };
-    const workload = await WorkloadStub.start({
+    const workloadOptions = {
       socket: join(folder, 'workload.sock'),
       trustBundlePem: authority.trustBundlePem,
       key,
@@ -76,12 +79,13 @@ export class LocalHub implements ConformanceHub {
         const pair = await authority.issue(['probe', 'localhost']);
         return { key: pair.privateKeyPem, cert: pair.certificatePem, expiresMs: pair.notAfterMs };
       },
-    });
+    };
     const gate = await TcpGate.open({ port: config.port });
     const hub = new LocalHub({
       folder,
       config,
-      workload,
+      workload: await WorkloadStub.start(workloadOptions),
+      reopenWorkload: () => WorkloadStub.start(workloadOptions),
       gate,
       timing: { ...TEST_TIMING, ...timing },
     });
@@ -121,6 +125,15 @@ export class LocalHub implements ConformanceHub {
   async stop(): Promise<void> {
     await this.#process?.kill();
     this.#process = undefined;
+  }
+
+  async reopenWorkload(): Promise<void> {
+    this.workload = await this.#reopenWorkload();
+  }
+
+  /** The hub forgets everything: messages, twins, sessions. */
+  wipe(): void {
+    rmSync(this.config.stateDir, { recursive: true, force: true });
   }
 
   async probe(): Promise<ProbeClient> {

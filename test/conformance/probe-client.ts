@@ -61,6 +61,9 @@ export class ProbeClient implements Probe {
   close = (): Promise<void> => this.#call('close');
   failOn = (text: string): Promise<void> => this.#call('failOn', text);
 
+  /** Puts the process's wall clock forward. */
+  skipTime = (ms: number): Promise<void> => this.#call('skipTime', ms);
+
   async kill(): Promise<void> {
     if (this.#child.exitCode === null) this.#child.kill('SIGKILL');
     await this.exited;

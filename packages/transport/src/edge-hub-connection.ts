@@ -112,9 +112,12 @@ export class EdgeHubConnection {
     await within(Promise.allSettled(this.#sending), timeoutMs, 'sends').catch(() => {});
   }
 
-  /** Disconnects properly if that is quick; otherwise cuts. */
+  /**
+   * Disconnects properly if that is quick; otherwise cuts. With a send under way the SDK would wait for its answer
+   * before it disconnects, so then there is nothing to wait for.
+   */
   async close(reason: string): Promise<void> {
-    if (!this.#isLost) {
+    if (!this.#isLost && this.#sending.size === 0) {
       await within(this.#client.close(), CLOSE_TIMEOUT_MS, 'closing').catch(() => {});
     }
     this.end(reason);
