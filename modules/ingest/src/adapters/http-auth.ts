@@ -1,7 +1,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import { problemBody } from '../domain/answers.ts';
 import { FailureLimiter } from '../domain/failure-limiter.ts';
+import { type Answer, problem } from './http-answer.ts';
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
@@ -19,30 +20,25 @@ export class BearerAuth {
     this.#monotonicMs = monotonicMs;
   }
 
-  /** Answers and returns true when the request must not go on. */
-  refuses(request: FastifyRequest, reply: FastifyReply): boolean {
+  /** The answer to a request that must not go on. */
+  refusal(request: FastifyRequest): Answer | undefined {
     const { authorization } = request.headers;
     const given = /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
     // Digests have one length, so the comparison says nothing about the token's.
-    if (given !== undefined && timingSafeEqual(digest(given), this.#expected)) return false;
+    if (given !== undefined && timingSafeEqual(digest(given), this.#expected)) return undefined;
     const waitSecs = this.#limiter.failed(request.ip, this.#monotonicMs());
-    reply.header('content-type', 'application/problem+json');
     if (waitSecs !== undefined) {
       const detail = `too many requests without a valid token, wait ${waitSecs} s`;
-      reply.code(429).header('retry-after', waitSecs);
-      reply.send(problemBody(429, 'too-many-failures', 'Too many failures', detail));
-      return true;
+      const body = problemBody(429, 'too-many-failures', 'Too many failures', detail);
+      return { ...problem(body), headers: { 'retry-after': String(waitSecs) } };
     }
     const wrong = authorization !== undefined;
-    const detail = wrong
-      ? 'authorization: must be "Bearer " and the token of this module'
-      : 'authorization: is missing, must be "Bearer " and the token of this module';
-    reply.code(401);
-    reply.header(
-      'www-authenticate',
-      `Bearer realm="holdfast"${wrong ? ', error="invalid_token"' : ''}`,
-    );
-    reply.send(problemBody(401, 'unauthorized', 'A bearer token is needed', detail));
-    return true;
+    const found = wrong ? '' : 'is missing, ';
+    const detail = `authorization: ${found}must be "Bearer " and the token of this module`;
+    const challenge = `Bearer realm="holdfast"${wrong ? ', error="invalid_token"' : ''}`;
+    return {
+      ...problem(problemBody(401, 'unauthorized', 'A bearer token is needed', detail)),
+      headers: { 'www-authenticate': challenge },
+    };
   }
 }

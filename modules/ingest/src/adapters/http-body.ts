@@ -22,7 +22,7 @@ const DISCARD_MS = 30_000;
 
 /**
  * Reads a body of at most `bytesMax` bytes, before and after inflating. Never holds more than that: a body that
- * is too large is refused by its announced length, or where it passes the limit, and the rest is thrown away.
+ * is too large is refused by its announced length, or where it passes the limit; the rest is for `discardBody`.
  */
 export async function readBody(
   request: IncomingMessage,
@@ -31,17 +31,14 @@ export async function readBody(
   const encoding = (request.headers['content-encoding'] ?? 'identity').toLowerCase();
   if (encoding !== 'identity' && encoding !== 'gzip') {
     const allowed = 'must be gzip or identity';
-    discard(request);
     return { status: 415, fault: faultOf('body-encoding', 'content-encoding', encoding, allowed) };
   }
   const announced = Number(request.headers['content-length'] ?? 0);
   if (announced > bytesMax) {
-    discard(request);
     return tooLarge('content-length', announced, bytesMax);
   }
   const body = await collect(request, bytesMax);
   if (body === undefined) {
-    discard(request);
     return tooLarge('body', bytesMax + 1, bytesMax);
   }
   if (encoding === 'identity') return body;
@@ -80,15 +77,22 @@ function collect(request: IncomingMessage, bytesMax: number): Promise<Buffer | u
   });
 }
 
-/**
- * Lets the rest of a body flow away, so that the peer, which still writes, can read the answer; closing at once
- * would reset the connection under it.
- */
-function discard(request: IncomingMessage): void {
-  request.resume();
-  const timer = setTimeout(() => request.destroy(), DISCARD_MS);
-  request.once('close', () => clearTimeout(timer));
-  request.once('end', () => clearTimeout(timer));
+/** Throws away what is left of a body; resolves when that is over, or when it takes too long. */
+export function discardBody(request: IncomingMessage): Promise<void> {
+  return new Promise((resolve) => {
+    if (request.complete || request.destroyed) {
+      resolve();
+      return;
+    }
+    const timer = setTimeout(() => request.destroy(), DISCARD_MS);
+    const finish = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    request.once('end', finish);
+    request.once('close', finish);
+    request.resume();
+  });
 }
 
 function tooLarge(path: string, bytes: number, bytesMax: number): BodyFault {

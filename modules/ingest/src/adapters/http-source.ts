@@ -13,6 +13,7 @@ import { progressOf, rangesOf, readReceiptId, receiptIdOf } from '../domain/rece
 import { codeOf } from '../errors.ts';
 import type { Pipeline } from '../pipeline.ts';
 import type { StreamPump } from '../stream-pump.ts';
+import { type Answer, busy, json, problem, sendAnswer, unavailable } from './http-answer.ts';
 import { BearerAuth } from './http-auth.ts';
 import { readBody } from './http-body.ts';
 import type { IngestMetrics } from './metrics.ts';
@@ -36,16 +37,6 @@ export interface HttpSourceParts {
 interface HttpSettings {
   bodyBytesMax: number;
   memoryBytesMax: number;
-}
-
-/** Seconds after which a source that was told to wait should try again. */
-const RETRY_AFTER_SECS = 5;
-
-/** An answer, ready to be sent and, under an idempotency key, to be kept. */
-interface Answer {
-  status: number;
-  body: string;
-  headers?: Record<string, string>;
 }
 
 /** Source `http`: `POST /v1/readings`, `GET /v1/receipts/{id}`, `GET /v1/rejects`. */
@@ -80,20 +71,19 @@ export class HttpSource implements Source {
       scope.removeAllContentTypeParsers();
       scope.addContentTypeParser('*', (_request, _payload, done) => done(null));
       scope.addHook('onRequest', (request, reply, done) => {
-        if (this.#auth?.refuses(request, reply)) {
-          this.#parts.metrics.answered(reply.statusCode);
-          request.raw.resume();
-          return;
-        }
-        done();
+        const refusal = this.#auth?.refusal(request);
+        if (refusal === undefined) done();
+        else this.#send(request, reply, refusal);
       });
-      scope.setErrorHandler((error, _request, reply) => this.#failed(error, reply));
+      scope.setErrorHandler((error, request, reply) =>
+        this.#send(request, reply, this.#failed(error)),
+      );
       scope.post('/v1/readings', (request, reply) => this.#post(request, reply));
       scope.get<{ Params: { id: string } }>('/v1/receipts/:id', (request, reply) =>
-        this.#send(reply, this.#receipt(request.params.id)),
+        this.#send(request, reply, this.#receipt(request.params.id)),
       );
-      scope.get('/v1/rejects', (_request, reply) =>
-        this.#send(reply, json(200, { rejects: this.#parts.rejects.list() })),
+      scope.get('/v1/rejects', (request, reply) =>
+        this.#send(request, reply, json(200, { rejects: this.#parts.rejects.list() })),
       );
     });
   }
@@ -120,13 +110,10 @@ export class HttpSource implements Source {
       this.#heldBytes > 0 && this.#heldBytes + reserved > memoryBytesMax
         ? `requests under way hold ${this.#heldBytes} of ${memoryBytesMax} bytes`
         : this.#parts.pipeline.busy();
-    if (reason !== undefined) {
-      request.raw.resume();
-      return this.#send(reply, busy(reason));
-    }
+    if (reason !== undefined) return this.#send(request, reply, busy(reason));
     this.#heldBytes += reserved;
     try {
-      return this.#send(reply, await this.#answer(request));
+      return this.#send(request, reply, await this.#answer(request));
     } finally {
       this.#heldBytes -= reserved;
     }
@@ -137,7 +124,6 @@ export class HttpSource implements Source {
     if (!query.ok) return this.#refuse(400, 'The query is wrong', queryFault(query.problems[0]));
     const format = formatOf(request.headers['content-type']);
     if (typeof format === 'object') {
-      request.raw.resume();
       return this.#refuse(415, 'The content type is not known', format.fault);
     }
     const id = request.headers['idempotency-key'];
@@ -242,47 +228,31 @@ export class HttpSource implements Source {
     return problem(faultBody(status, title, fault));
   }
 
-  #send(reply: FastifyReply, answer: Answer): FastifyReply {
+  #send(request: FastifyRequest, reply: FastifyReply, answer: Answer): FastifyReply {
     this.#parts.metrics.answered(answer.status);
-    const type = answer.status >= 400 ? 'application/problem+json' : 'application/json';
-    reply.code(answer.status).headers({ 'content-type': type, ...answer.headers });
-    return reply.send(answer.body);
+    return sendAnswer(request, reply, answer);
   }
 
-  #failed(error: unknown, reply: FastifyReply): FastifyReply {
+  #failed(error: unknown): Answer {
     const { message } = error as Error;
     const code = codeOf(error);
-    if (code === 'INGEST_BUSY' || code === 'JOURNAL_FULL') return this.#send(reply, busy(message));
+    if (code === 'INGEST_BUSY' || code === 'JOURNAL_FULL') return busy(message);
     if (code === 'JOURNAL_DISK' || code === 'JOURNAL_CLOSED') {
       this.#parts.log.error('Readings cannot be stored, sources are told to try again', {
         code,
         message,
       });
-      return this.#send(reply, unavailable('readings cannot be stored now'));
+      return unavailable('readings cannot be stored now');
     }
     // Nobody is there to read it.
-    if (code === 'INGEST_BODY_ABORTED') return this.#send(reply, json(400, {}));
+    if (code === 'INGEST_BODY_ABORTED') return json(400, {});
     const status = (error as { statusCode?: number }).statusCode ?? 500;
     if (status >= 500) this.#parts.log.error('A request failed', { code, message });
     const title = status >= 500 ? 'The request failed' : 'The request is wrong';
     const detail = status >= 500 ? 'see the log of the module' : message;
-    return this.#send(reply, problem(problemBody(status, 'request', title, detail)));
+    return problem(problemBody(status, 'request', title, detail));
   }
 }
-
-const json = (status: number, body: unknown): Answer => ({ status, body: JSON.stringify(body) });
-
-const problem = (body: { status: number }): Answer => json(body.status, body);
-
-const busy = (reason: string): Answer => ({
-  ...problem(problemBody(429, 'busy', 'Send again later', reason)),
-  headers: { 'retry-after': String(RETRY_AFTER_SECS) },
-});
-
-const unavailable = (reason: string): Answer => ({
-  ...problem(problemBody(503, 'unavailable', 'Send again later', reason)),
-  headers: { 'retry-after': String(RETRY_AFTER_SECS) },
-});
 
 const queryFault = (found: Problem | undefined): Fault => ({
   code: 'shape',
