@@ -2,6 +2,7 @@ import { check, ModuleFile, type Problem } from '@holdfast/contracts';
 import { CREATE_OPTIONS_LENGTH_MAX, chunkCreateOptions } from './create-options.ts';
 import { DeploymentError } from './errors.ts';
 import { imageName, parseImage } from './images.ts';
+import { jsonErrorPlace } from './json-place.ts';
 import { expandVariables, type Variables } from './variables.ts';
 
 export interface ExpandOptions {
@@ -111,15 +112,10 @@ export function parseJson(text: string, what: string): Tree {
   try {
     document = JSON.parse(text);
   } catch (error) {
-    const position = /position (\d+)/.exec((error as Error).message)?.[1];
-    const before = text.slice(0, Number(position ?? 0)).split('\n');
-    const where =
-      position === undefined
-        ? ''
-        : ` at line ${before.length}, column ${(before.at(-1) ?? '').length + 1}`;
+    const { line, column } = jsonErrorPlace(text);
     throw new DeploymentError(
       'EDGE_NOT_JSON',
-      `${what} is not JSON${where}: ${(error as Error).message} (an unset variable that is not in quotes?)`,
+      `${what} is not JSON at line ${line}, column ${column}: ${(error as Error).message} (an unset variable that is not in quotes?)`,
     );
   }
   if (!isTree(document)) throw new DeploymentError('EDGE_NOT_JSON', `${what} is not a JSON object`);

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: placeholders of the tools look like that
 import type { ModuleFile } from '@holdfast/contracts';
 
 /** Which module's image a placeholder means. `folder` is set for `${MODULEDIR<..>}`, relative to the template. */

@@ -151,15 +151,18 @@ export type HubDesired = z.output<typeof HubDesired>;
 
 /** One entry of `modulesContent`. Dotted keys are how a layered deployment adds to another one. */
 const section = <T extends z.ZodType>(desired: T) =>
-  z.looseObject({ 'properties.desired': desired }).superRefine((value, context) => {
-    for (const key of Object.keys(value)) {
-      if (key === 'properties.desired') continue;
-      const message = key.startsWith('properties.desired.')
-        ? 'belongs to a layered deployment; put the whole section under properties.desired'
-        : 'is not a known name and must be left out';
-      context.addIssue({ code: 'custom', path: [key], message });
-    }
-  });
+  z
+    .looseObject({})
+    .superRefine((value, context) => {
+      for (const key of Object.keys(value)) {
+        if (key === 'properties.desired') continue;
+        const message = key.startsWith('properties.desired.')
+          ? 'belongs to a layered deployment; put the whole section under properties.desired'
+          : 'is not a known name and must be left out';
+        context.addIssue({ code: 'custom', path: [key], message });
+      }
+    })
+    .pipe(z.looseObject({ 'properties.desired': desired }));
 
 export const ModulesContent = z
   .looseObject({ $edgeAgent: section(AgentDesired), $edgeHub: section(HubDesired) })
