@@ -29,6 +29,7 @@ export class LocalHub implements ConformanceHub {
   workload: WorkloadStub;
   readonly config: HubConfig;
   timing: Record<string, number>;
+  readonly trustBundlePem: string;
   readonly #folder: string;
   readonly #reopenWorkload: () => Promise<WorkloadStub>;
   readonly #probes: ProbeClient[] = [];
@@ -37,6 +38,7 @@ export class LocalHub implements ConformanceHub {
   private constructor(parts: {
     folder: string;
     config: HubConfig;
+    trustBundlePem: string;
     workload: WorkloadStub;
     reopenWorkload: () => Promise<WorkloadStub>;
     gate: TcpGate;
@@ -44,6 +46,7 @@ export class LocalHub implements ConformanceHub {
   }) {
     this.#folder = parts.folder;
     this.config = parts.config;
+    this.trustBundlePem = parts.trustBundlePem;
     this.workload = parts.workload;
     this.gate = parts.gate;
     this.#reopenWorkload = parts.reopenWorkload;
@@ -84,6 +87,7 @@ export class LocalHub implements ConformanceHub {
     const hub = new LocalHub({
       folder,
       config,
+      trustBundlePem: authority.trustBundlePem,
       workload: await WorkloadStub.start(workloadOptions),
       reopenWorkload: () => WorkloadStub.start(workloadOptions),
       gate,

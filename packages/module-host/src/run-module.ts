@@ -99,10 +99,11 @@ function onSignals(log: Log, running: () => Promise<RunningHost> | undefined): v
     }
     stopping = true;
     log.info('Stopping', { signal });
+    // Holds the process: one that ran out of work before its stores are closed would end with 0.
     setTimeout(() => {
       log.error('Stopping took too long, ending now', { limitMs: DRAIN_MS });
       process.exit(EXIT_FAILED);
-    }, DRAIN_MS).unref();
+    }, DRAIN_MS);
     try {
       await (await running())?.stop();
     } catch (error) {
