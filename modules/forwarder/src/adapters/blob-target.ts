@@ -91,24 +91,26 @@ export class AzureBlobTarget implements BlobTarget {
       });
       return 'created';
     } catch (error) {
-      if (!isTaken(error as RestError)) throw error;
+      if (!mayBeTaken(error as RestError)) throw error;
+      return this.#compare(blob, metadata, { abortSignal, refusal: error as RestError });
     }
-    return this.#compare(blob, metadata, abortSignal);
   }
 
-  /** The name is taken, most likely by our own upload whose answer was lost. */
+  /** The name is taken, or may be, most likely by our own upload whose answer was lost. */
   async #compare(
     blob: BlockBlobClient,
     wanted: Upload['metadata'],
-    abortSignal: AbortSignal,
+    { abortSignal, refusal }: { abortSignal: AbortSignal; refusal: RestError },
   ): Promise<'exists'> {
     let found: { metadata?: Record<string, string>; contentLength?: number };
     try {
       found = await blob.getProperties({ abortSignal });
     } catch (error) {
-      // A SAS that may create but not read. The name holds the hash of the records, so it is proof enough.
-      if ((error as RestError).statusCode === 403) return 'exists';
-      throw error;
+      if ((error as RestError).statusCode === 404) throw refusal;
+      if ((error as RestError).statusCode !== 403) throw error;
+      // A SAS that may create but not read. Where the store says that the name is taken, the hash in it is proof.
+      if (isTaken(refusal)) return 'exists';
+      throw refusal;
     }
     const metadata = new Map(
       Object.entries(found.metadata ?? {}).map(([name, value]) => [name.toLowerCase(), value]),
@@ -122,8 +124,16 @@ export class AzureBlobTarget implements BlobTarget {
   }
 }
 
-const isTaken = (error: RestError): boolean =>
-  error.statusCode === 412 || (error.statusCode === 409 && codeOf(error) === 'BlobAlreadyExists');
+/** 409 and 412 answer `If-None-Match: *`; a SAS without the right to write is answered with 403 instead. */
+function isTaken(error: RestError): boolean {
+  const code = codeOf(error);
+  if (error.statusCode === 409) return code === 'BlobAlreadyExists';
+  return error.statusCode === 412 || code === 'UnauthorizedBlobOverwrite';
+}
+
+/** Some stores only say that the SAS lacks the right to overwrite, as they do when it lacks the right to create. */
+const mayBeTaken = (error: RestError): boolean =>
+  isTaken(error) || codeOf(error) === 'AuthorizationPermissionMismatch';
 
 /** Makes every request speak one version of the REST API: older stamps refuse newer ones. */
 function forceVersion(version: string): RequestPolicyFactory {
