@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS twin (
 const CHECKPOINT_PAGES = 32_768;
 
 /** Bytes of page cache; bounded because the hub's memory must not grow with its backlog. */
-const CACHE_KIB = 8_192;
+const CACHE_KIB = 4_096;
 
 /** Opens `hub.db`. A commit is on the disk when it returns: write-ahead log, one fsync a transaction. */
 export function openDatabase(path: string): HubDatabase {

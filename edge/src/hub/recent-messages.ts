@@ -1,7 +1,7 @@
 import type { HubMessage } from './message.ts';
 
 /** Bytes of bodies kept in memory: a message that is delivered at once is then never read back from disk. */
-const RECENT_BYTES_MAX = 12 * 1024 * 1024;
+const RECENT_BYTES_MAX = 6 * 1024 * 1024;
 
 /** The newest messages, oldest dropped first. Only a cache: what is not here is on disk. */
 export class RecentMessages {

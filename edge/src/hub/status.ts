@@ -16,6 +16,7 @@ export function hubStatus(parts: HubParts): object {
     unacknowledged: metrics.total('edgehub_messages_unack_total'),
     upstream: link.up ? 'up' : 'down',
     rssBytes: process.memoryUsage.rss(),
+    memory: process.memoryUsage(),
   };
 }
 
