@@ -143,7 +143,7 @@ describe('a long outage', () => {
 
 describe('a hub that starts anew', () => {
   it('pushes twin changes to the module again', async () => {
-    hub = await LocalHub.open({ probeEveryMs: 600_000 });
+    hub = await LocalHub.open();
     const probe = await connected();
     await expectAlive(probe, 'before');
     await hub.stop();
@@ -153,7 +153,7 @@ describe('a hub that starts anew', () => {
   });
 
   it('and has forgotten all sessions finds the module subscribed nevertheless', async () => {
-    hub = await LocalHub.open({ probeEveryMs: 600_000 });
+    hub = await LocalHub.open();
     const probe = await connected();
     await hub.stop();
     hub.wipe();

@@ -15,7 +15,8 @@ export const TEST_TIMING = {
   reconnectMaxMs: 300,
   openTimeoutMs: 5_000,
   twinTimeoutMs: 2_000,
-  probeEveryMs: 1_000,
+  // Long, so that a change is seen because it was announced and not because somebody looked.
+  probeEveryMs: 600_000,
   sendTimeoutMs: 3_000,
   renewDrainMs: 1_000,
 };

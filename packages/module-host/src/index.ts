@@ -1,3 +1,5 @@
+import './node-version.ts';
+
 export { hostEnvironment, readEnvironment } from './environment.ts';
 export * from './errors.ts';
 export { createLog, errorFields } from './log.ts';
