@@ -1,7 +1,7 @@
 import type { Lane, Level, ScoresMessage } from '@holdfast/contracts';
 import type { RunningModule } from '@holdfast/module-host';
 import { temporaryFolder } from '@holdfast/testkit';
-import { Settings } from '../../modules/forwarder/src/config.ts';
+import { type Settings, settings as schema } from '../../modules/forwarder/src/config.ts';
 import { type ForwarderOptions, startForwarder } from '../../modules/forwarder/src/forwarder.ts';
 import { aHost, type FakeHost } from '../../modules/forwarder/src/testing/fake-host.ts';
 
@@ -87,7 +87,7 @@ export class Rig {
     options?: ForwarderOptions;
   }): Promise<Rig> {
     const rig = new Rig(given.folder ?? temporaryFolder('forwarder'));
-    const settings = Settings.parse({
+    const settings = schema.parse({
       egress: { allow: ALL_KINDS },
       ...given.settings,
       upload: { intervalSecs: 1, ...(given.settings?.upload as object | undefined) },

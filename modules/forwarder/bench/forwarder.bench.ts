@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Settings } from '../src/config.ts';
+import { settings } from '../src/config.ts';
 import { startForwarder } from '../src/forwarder.ts';
 import { aHost } from '../src/testing/fake-host.ts';
 import { scoresBody } from '../src/testing/scores.ts';
@@ -25,7 +25,7 @@ export async function benchForwarder(): Promise<Record<string, number>> {
 
 async function measure(assets: number): Promise<number> {
   const folder = mkdtempSync(path.join(tmpdir(), 'forwarder-bench-'));
-  const { host, close } = aHost(folder, Settings.parse({}));
+  const { host, close } = aHost(folder, settings.parse({}));
   const module = await startForwarder(host);
   const bodies: Buffer[] = [];
   for (let i = 0; i < 400; i++) {

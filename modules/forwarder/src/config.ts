@@ -4,7 +4,7 @@ import { z } from 'zod';
 const MEBIBYTE = 1024 * 1024;
 
 /** Read once at start. */
-export const Environment = z.object({
+export const environment = z.object({
   HOLDFAST_STORAGE_CONNECTION_STRING: z
     .string()
     .optional()
@@ -12,7 +12,7 @@ export const Environment = z.object({
       'Where insights go: a storage connection string with key or SAS, or the URL of a container or account with its SAS. Secret. Without it nothing is uploaded and everything else works. An own CA goes into NODE_EXTRA_CA_CERTS.',
     ),
 });
-export type Environment = z.output<typeof Environment>;
+export type Environment = z.output<typeof environment>;
 
 const Egress = z.strictObject({
   allow: z
@@ -88,7 +88,7 @@ const Upload = z.strictObject({
 });
 
 /** Twin settings; `{}` is a complete document. */
-export const Settings = z.strictObject({
+export const settings = z.strictObject({
   egress: Egress.prefault({}),
   anomaly: AnomalyRules.prefault({}),
   rollup: z
@@ -131,4 +131,4 @@ export const Settings = z.strictObject({
     .default(8)
     .describe('Batches of one stream kept in memory that came before their turn. Read at start.'),
 });
-export type Settings = z.output<typeof Settings>;
+export type Settings = z.output<typeof settings>;

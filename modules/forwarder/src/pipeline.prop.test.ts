@@ -14,7 +14,7 @@ import type { RunningModule } from '@holdfast/module-host';
 import { seeded, temporaryFolder, until } from '@holdfast/testkit';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { Settings } from './config.ts';
+import { type Settings, settings as schema } from './config.ts';
 import { startForwarder } from './forwarder.ts';
 import { aHost, type FakeHost } from './testing/fake-host.ts';
 
@@ -85,7 +85,7 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
   fc.constant('ahead' as const),
 );
 
-const settings = (given: object = {}) => Settings.parse(given);
+const settings = (given: object = {}) => schema.parse(given);
 
 class Site {
   readonly folder = temporaryFolder('forwarder');
