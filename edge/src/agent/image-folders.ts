@@ -58,12 +58,11 @@ function repositoryIn(folder: string, variables: Variables): string | undefined 
 
 function entryOf(folder: string): string {
   const file = path.join(folder, 'package.json');
-  const main = existsSync(file) ? parseJson(readFileSync(file, 'utf8'), file).main : undefined;
-  const entry = path.join(folder, typeof main === 'string' ? main : 'index.js');
+  const { main, exports } = existsSync(file) ? parseJson(readFileSync(file, 'utf8'), file) : {};
+  const exported = (exports as Record<string, unknown> | undefined)?.['.'];
+  const relative = [main, exported].find((each) => typeof each === 'string') ?? 'index.js';
+  const entry = path.join(folder, relative);
   if (!existsSync(entry))
-    throw new EdgeError(
-      'EDGE_MODULE_UNKNOWN',
-      `${folder}: "main" of package.json is not there: ${entry}`,
-    );
+    throw new EdgeError('EDGE_MODULE_UNKNOWN', `${file}: "main" is not there: ${entry}`);
   return entry;
 }
