@@ -10,7 +10,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { type LoadedModel, loadModel } from '../../modules/inference/src/adapters/load-model.ts';
 import { scoreBatch } from '../../modules/inference/src/domain/score-batch.ts';
 import { aBatch, anAsset, options } from '../../modules/inference/src/testing/builders.ts';
-import { type BundleParts, writeBundle } from './fixtures/bundles.ts';
+import { type BundleParts, writeBundle } from '../../modules/inference/src/testing/write-bundle.ts';
 
 const WORKER = pathToFileURL(join(process.cwd(), 'modules/inference/src/adapters/onnx-worker.ts'));
 const open: LoadedModel[] = [];

@@ -20,7 +20,7 @@ import {
 import type { OutboundMessage } from '@holdfast/transport';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Registry } from 'prom-client';
-import { type Environment, Settings } from '../../modules/inference/src/config.ts';
+import { type Environment, type Settings, settings } from '../../modules/inference/src/config.ts';
 import { startInference } from '../../modules/inference/src/start-inference.ts';
 import { aBatch, anAsset } from '../../modules/inference/src/testing/builders.ts';
 
@@ -39,7 +39,7 @@ async function start(folder: string | undefined) {
   const sent: OutboundMessage[] = [];
   const host = {
     env: { HOLDFAST_MODEL_DIR: folder },
-    settings: Settings.parse({}),
+    settings: settings.parse({}),
     log: silent,
     metrics: new Registry(),
     clock: new FakeClock(),
@@ -172,7 +172,7 @@ describe('the inference module', () => {
     const { module, deliver, scores } = await start(PUMP_LOOP);
     const { batches } = pumpLoopBatches(2, 200);
     deliver(batches[0]);
-    module.apply({ ...Settings.parse({}), intraOpNumThreads: 2 });
+    module.apply({ ...settings.parse({}), intraOpNumThreads: 2 });
     deliver(batches[1]);
     await module.flush();
     expect(scores().map((message) => message.model?.name)).toEqual(['pump-loop', 'pump-loop']);

@@ -9,11 +9,11 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type BundleManifest, MESSAGE_BYTES_MAX, type ReadingsMessage } from '@holdfast/contracts';
 import { type SignalName, simulate } from '@holdfast/pump-loop';
 import { Registry } from 'prom-client';
-import { writeBundle } from '../../../test/inference/fixtures/bundles.ts';
 import { type LoadedModel, loadModel } from '../src/adapters/load-model.ts';
-import { Settings } from '../src/config.ts';
+import { settings } from '../src/config.ts';
 import { Counts } from '../src/counts.ts';
 import { InferencePipeline } from '../src/pipeline.ts';
+import { writeBundle } from '../src/testing/write-bundle.ts';
 
 const WORKER = new URL('../src/adapters/onnx-worker.ts', import.meta.url);
 const PUMP_LOOP = new URL('../../../scenarios/pump-loop/bundle', import.meta.url).pathname;
@@ -52,7 +52,7 @@ async function measure(
   const body = Buffer.from(JSON.stringify(batchFor(model.manifest, value)));
   const counts = new Counts(new Registry(), () => 0);
   const pipeline = new InferencePipeline({
-    settings: Settings.parse({}),
+    settings: settings.parse({}),
     send: () => Promise.resolve(),
     clock: { monotonicMs: () => performance.now(), wallMs: () => Date.now() },
     log: quiet,

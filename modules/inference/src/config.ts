@@ -1,17 +1,17 @@
 import { z } from 'zod';
 
 /** Variables of the inference module, beside those of every module. */
-export const Environment = z.object({
+export const environment = z.object({
   HOLDFAST_MODEL_DIR: z
     .string()
     .min(1)
     .optional()
     .describe('Folder of the model bundle; without it every row is unscored'),
 });
-export type Environment = z.output<typeof Environment>;
+export type Environment = z.output<typeof environment>;
 
 /** Twin settings of the inference module; `{}` is complete. */
-export const Settings = z.object({
+export const settings = z.object({
   queueBatchesMax: z
     .int()
     .min(1)
@@ -47,4 +47,4 @@ export const Settings = z.object({
     .default(2_000)
     .describe('Shortest time between two demands for lookback, in ms'),
 });
-export type Settings = z.output<typeof Settings>;
+export type Settings = z.output<typeof settings>;

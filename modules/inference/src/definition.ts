@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { ModuleDefinition } from '@holdfast/module-host';
-import { Environment, Settings } from './config.ts';
+import { environment, settings } from './config.ts';
 import { startInference } from './start-inference.ts';
 
 /** The worker's file: a source when run from here, a bundle of its own beside the main program in an image. */
@@ -10,11 +10,11 @@ function workerUrl(): URL {
 }
 
 /** The module as the host runs it. */
-export const inference: ModuleDefinition<typeof Environment, typeof Settings> = {
+export const inference: ModuleDefinition<typeof environment, typeof settings> = {
   name: 'inference',
   version: '0.1.0',
   httpPort: 8081,
-  environment: Environment,
-  settings: Settings,
+  environment,
+  settings,
   start: (host) => startInference(host, workerUrl()),
 };

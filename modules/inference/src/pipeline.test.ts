@@ -4,7 +4,7 @@ import type { OutboundMessage } from '@holdfast/transport';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Registry } from 'prom-client';
 import type { LoadedModel } from './adapters/load-model.ts';
-import { Settings } from './config.ts';
+import { type Settings, settings as schema } from './config.ts';
 import { Counts } from './counts.ts';
 import type { Model } from './domain/score-batch.ts';
 import { InferencePipeline } from './pipeline.ts';
@@ -31,7 +31,7 @@ function build(settings: Partial<Settings> = {}): InferencePipeline {
   };
   counts = new Counts(new Registry(), () => 0);
   return new InferencePipeline({
-    settings: { ...Settings.parse({}), ...settings },
+    settings: { ...schema.parse({}), ...settings },
     send: async (message) => {
       await answers.shift()?.();
       sent.push(message);
