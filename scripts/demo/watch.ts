@@ -109,14 +109,16 @@ async function newAnomalies(site: Site, seen: Map<string, string>): Promise<stri
   }
   const lines: string[] = [];
   for (const one of anomalies.reverse()) {
-    if (seen.get(one.anomaly) === one.phase) continue;
+    const before = seen.get(one.anomaly);
+    if (before === one.phase) continue;
     seen.set(one.anomaly, one.phase);
-    const [top] = one.contributions ?? [];
-    lines.push(
-      one.phase === 'opened'
-        ? `anomaly opens at ${one.asset}${top === undefined ? '' : `, mostly ${top.signal}`}`
-        : `anomaly closes at ${one.asset}, peak score ${one.peakScore.toPrecision(3)}`,
-    );
+    const top = one.contributions?.[0];
+    if (before === undefined) {
+      lines.push(`anomaly opens at ${one.asset}${top === undefined ? '' : `, mostly ${top.signal}`}`);
+    }
+    if (one.phase === 'closed') {
+      lines.push(`anomaly closes at ${one.asset}, peak score ${one.peakScore.toPrecision(3)}`);
+    }
   }
   return lines;
 }

@@ -3,7 +3,7 @@ import path from 'node:path';
 
 export interface TableFile {
   file: string;
-  /** `folder-name` for a file in a folder below the input, else the file's name; safe as an asset name. */
+  /** The file's name, after those of its folders up to the input; safe as an asset name. */
   asset: string;
 }
 
@@ -16,7 +16,11 @@ export async function findTables(input: string): Promise<TableFile[]> {
     .filter((name) => name.toLowerCase().endsWith('.csv'))
     .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
   if (names.length === 0) throw new Error(`${input}: no .csv file in this folder or below it`);
-  return names.map((name) => ({ file: path.join(input, name), asset: assetOf(name) }));
+  const folder = path.basename(path.resolve(input));
+  return names.map((name) => ({
+    file: path.join(input, name),
+    asset: assetOf(path.join(folder, name)),
+  }));
 }
 
 const assetOf = (name: string): string =>
