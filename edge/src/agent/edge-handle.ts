@@ -65,7 +65,9 @@ export interface MethodResult {
 
 export interface Twin {
   desired: Record<string, unknown>;
+  desiredVersion: number;
   reported: Record<string, unknown>;
+  reportedVersion: number;
 }
 
 /** A running local edge. */
@@ -89,7 +91,7 @@ export interface EdgeHandle {
   /** Merges a patch into the desired properties of a module. Null deletes. */
   patchTwin(module: string, desired: Record<string, unknown>): Promise<void>;
   reported(module: string): Promise<Record<string, unknown>>;
-  /** Both halves, each with its `$version`. */
+  /** Both halves with their versions. */
   twin(module: string): Promise<Twin>;
   /** Takes away or gives back the way from the hub to the IoT hub stand-in. */
   setUpstream(up: boolean): Promise<void>;

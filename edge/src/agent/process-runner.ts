@@ -40,6 +40,8 @@ export class RunningProcess {
           HOLDFAST_EDGE_SUPERVISOR_PID: String(process.pid),
         },
         stdio: ['ignore', 'pipe', 'pipe'],
+        // A process group of its own: Ctrl-C in a terminal is for the supervisor, which then stops the others in order.
+        detached: true,
       },
     );
     this.pid = this.#child.pid;
