@@ -3,9 +3,9 @@ import type { Journal, JournalBatch, JournalStream } from '@holdfast/journal';
 import type { Clock, Log } from '@holdfast/module-host';
 import { type SenderStatus, StreamSender } from '@holdfast/stream';
 import type { OutboundMessage } from '@holdfast/transport';
+import { OutcomeWaiters } from './domain/outcome-waiters.ts';
 import { batchBytesMax, readingsMessageOf } from './domain/readings-message.ts';
 import { codeOf, IngestError } from './errors.ts';
-import { OutcomeWaiters } from './outcome-waiters.ts';
 
 /** What a pump needs of the world. */
 export interface PumpPorts {

@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
-import { check, formatPath, type Problem } from '@holdfast/contracts';
 import type { Journal, JournalPosition } from '@holdfast/journal';
 import type { Clock, Log } from '@holdfast/module-host';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { acceptanceOf, faultBody, problemBody, refusalBody, resultsOf } from '../domain/answers.ts';
 import type { Fault } from '../domain/fault.ts';
-import { formatOf, keyFault, ReadingsQuery, waitSecsOf } from '../domain/http-request.ts';
+import { formatOf, keyFault, waitSecsOf } from '../domain/http-request.ts';
 import type { Intake } from '../domain/intake.ts';
 import { readCsv } from '../domain/read-csv.ts';
 import { readJsonText, readNdjson } from '../domain/read-text.ts';
@@ -16,6 +15,7 @@ import type { StreamPump } from '../stream-pump.ts';
 import { type Answer, busy, json, problem, sendAnswer, unavailable } from './http-answer.ts';
 import { BearerAuth } from './http-auth.ts';
 import { readBody } from './http-body.ts';
+import { type ReadingsQuery, readQuery } from './http-query.ts';
 import type { IngestMetrics } from './metrics.ts';
 import { OutcomeWait } from './outcome-wait.ts';
 import type { RejectLog } from './reject-log.ts';
@@ -120,8 +120,8 @@ export class HttpSource implements Source {
   }
 
   async #answer(request: FastifyRequest): Promise<Answer> {
-    const query = check(ReadingsQuery, request.query);
-    if (!query.ok) return this.#refuse(400, 'The query is wrong', queryFault(query.problems[0]));
+    const query = readQuery(request.query);
+    if ('fault' in query) return this.#refuse(400, 'The query is wrong', query.fault);
     const format = formatOf(request.headers['content-type']);
     if (typeof format === 'object') {
       return this.#refuse(415, 'The content type is not known', format.fault);
@@ -131,11 +131,11 @@ export class HttpSource implements Source {
     if (wrongKey !== undefined) return this.#refuse(400, 'The idempotency key is wrong', wrongKey);
     const body = await readBody(request.raw, this.#settings.bodyBytesMax);
     if ('fault' in body) return this.#refuse(body.status, 'The body cannot be read', body.fault);
-    const read = (): Intake => this.#read(format, body.toString('utf8'), query.value);
+    const read = (): Intake => this.#read(format, body.toString('utf8'), query);
     const waitSecs = waitSecsOf(request.headers.prefer);
     if (typeof id !== 'string') return this.#accept(read(), waitSecs, undefined);
     const digest = createHash('sha256')
-      .update(`${format}\n${JSON.stringify(query.value)}\n`)
+      .update(`${format}\n${JSON.stringify(query)}\n`)
       .update(body)
       .digest('base64url');
     return this.#once(`http:${id}`, digest, () =>
@@ -253,10 +253,3 @@ export class HttpSource implements Source {
     return problem(problemBody(status, 'request', title, detail));
   }
 }
-
-const queryFault = (found: Problem | undefined): Fault => ({
-  code: 'shape',
-  path: formatPath(['query', found?.path ?? '']),
-  ...(found?.value !== undefined && { value: found.value }),
-  allowed: found?.allowed ?? 'must be known',
-});

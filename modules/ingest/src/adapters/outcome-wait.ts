@@ -1,5 +1,5 @@
 import type { JournalPosition } from '@holdfast/journal';
-import type { RowOutcome } from '../outcome-waiters.ts';
+import type { RowOutcome } from '../domain/outcome-waiters.ts';
 import type { StreamPump } from '../stream-pump.ts';
 
 /** Rows of one request that may be waited for; each costs room in a message. */

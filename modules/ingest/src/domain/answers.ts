@@ -1,6 +1,6 @@
-import type { RowOutcome } from '../outcome-waiters.ts';
 import type { Fault } from './fault.ts';
 import type { Intake, Refusal } from './intake.ts';
+import type { RowOutcome } from './outcome-waiters.ts';
 
 /** Body of an answer to `POST /v1/readings`, when at least one row was accepted. */
 export interface Acceptance {

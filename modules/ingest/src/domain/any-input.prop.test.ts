@@ -3,12 +3,13 @@
  * Method: any JSON value and any text through every reader, and documents that are nearly right.
  */
 import { describe, expect, it } from '@jest/globals';
+import { parse } from 'csv-parse/sync';
 import fc from 'fast-check';
+import { anIntake, NOW_MS } from '../testing/an-intake.ts';
 import { refusalBody } from './answers.ts';
 import type { Intake } from './intake.ts';
-import { anIntake, NOW_MS } from './intake-for-tests.ts';
 import { locateJsonError } from './locate-json-error.ts';
-import { readCsv } from './read-csv.ts';
+import { cellsOf, readCsv } from './read-csv.ts';
 import { readHubDocument } from './read-opc.ts';
 import { readJsonText, readNdjson } from './read-text.ts';
 
@@ -178,6 +179,24 @@ describe('any input', () => {
         expectWhole(intake);
         expect(intake.rows).toBe(lines.length);
       }),
+    );
+  });
+
+  it('as CSV: a line has the cells that another parser finds', () => {
+    const piece = fc.constantFrom('a', '1.5', ',', '"', '""', ' ', ';', 'ü');
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 8 }), (pieces) => {
+        const line = pieces.join('');
+        let expected: string[] | undefined;
+        try {
+          // No record at all is a line of one empty cell.
+          expected = (parse(line) as string[][])[0] ?? [''];
+        } catch {
+          expected = undefined;
+        }
+        expect(cellsOf(line, {})).toEqual(expected);
+      }),
+      { numRuns: 2000 },
     );
   });
 

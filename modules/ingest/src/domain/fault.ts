@@ -24,12 +24,9 @@ export const REFUSAL_CODES = [
   'csv-header',
   'csv-cells',
   'line-too-long',
-  'opc-status',
-  'body-empty',
   'body-too-large',
   'body-encoding',
   'media-type',
-  'file-unreadable',
 ] as const;
 export type RefusalCode = (typeof REFUSAL_CODES)[number];
 

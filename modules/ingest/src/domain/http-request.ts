@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { type Fault, faultOf } from './fault.ts';
 
 export type Format = 'json' | 'ndjson' | 'csv';
@@ -25,14 +24,6 @@ export function formatOf(contentType: string | undefined): Format | { fault: Fau
   }
   return format;
 }
-
-/** Parameters of `POST /v1/readings`. */
-export const ReadingsQuery = z.strictObject({
-  asset: z.string().optional(),
-  zone: z.literal('UTC').optional(),
-  delimiter: z.enum([',', ';', '\t', '|']).optional(),
-});
-export type ReadingsQuery = z.infer<typeof ReadingsQuery>;
 
 /** Longest time that a request may wait for its outcome, in seconds. */
 export const WAIT_SECS_MAX = 30;

@@ -1,4 +1,3 @@
-import { parse } from 'csv-parse/sync';
 import type { SignalSet } from './checker.ts';
 import { type Fault, faultOf } from './fault.ts';
 import type { Intake, RowPlace } from './intake.ts';
@@ -32,7 +31,7 @@ export function readCsvHeader(
   intake: Intake,
   options: CsvOptions,
 ): CsvHeader | { fault: Fault } {
-  const cells = cellsOf(line.replace(/^\uFEFF/, ''), options)?.[0]?.map((cell) => cell.trim());
+  const cells = cellsOf(line.replace(/^\uFEFF/, ''), options)?.map((cell) => cell.trim());
   const expected =
     options.asset === undefined ? 'asset, t and at least one signal' : 't and at least one signal';
   if (cells === undefined) {
@@ -99,7 +98,7 @@ function readRow(
   options: CsvOptions,
   place: CsvPlace,
 ): void {
-  const cells = cellsOf(line, options)?.[0];
+  const cells = cellsOf(line, options);
   if (cells === undefined) {
     intake.refuse(place.at, faultOf('csv-cells', '', line, 'must have its quotes in pairs'));
     return;
@@ -120,15 +119,36 @@ function readRow(
   intake.add(place, asset, (cells[header.t] as string).trim(), header.set, values);
 }
 
-/** One row. Lines without quotes, nearly all of them, need no parser; a quoted cell cannot hold a line break. */
-function cellsOf(line: string, options: CsvOptions): string[][] | undefined {
+/** Cells of one line (RFC 4180); undefined when its quotes are wrong. A quoted cell cannot hold a line break. */
+export function cellsOf(line: string, options: CsvOptions): string[] | undefined {
   const delimiter = options.delimiter ?? ',';
-  if (!line.includes('"')) return [line.split(delimiter)];
-  try {
-    return parse(line, { delimiter });
-  } catch {
-    return undefined;
+  if (!line.includes('"')) return line.split(delimiter);
+  const cells: string[] = [];
+  let from = 0;
+  for (;;) {
+    if (line[from] !== '"') {
+      const end = line.indexOf(delimiter, from);
+      const cell = line.slice(from, end < 0 ? undefined : end);
+      if (cell.includes('"')) return undefined;
+      cells.push(cell);
+      if (end < 0) return cells;
+      from = end + 1;
+      continue;
+    }
+    const end = closingQuote(line, from + 1);
+    if (end < 0) return undefined;
+    cells.push(line.slice(from + 1, end).replaceAll('""', '"'));
+    if (end + 1 === line.length) return cells;
+    if (line[end + 1] !== delimiter) return undefined;
+    from = end + 2;
   }
+}
+
+/** Index of the quote that closes a cell, passing over doubled ones; -1 without one. */
+function closingQuote(line: string, from: number): number {
+  let at = line.indexOf('"', from);
+  while (at >= 0 && line[at + 1] === '"') at = line.indexOf('"', at + 2);
+  return at;
 }
 
 class CsvPlace implements RowPlace {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { anIntake, NOW_MS } from './intake-for-tests.ts';
+import { anIntake, NOW_MS } from '../testing/an-intake.ts';
 import { readJson } from './read-json.ts';
 import { readJsonText, readNdjson } from './read-text.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { anIntake, NOW_MS } from './intake-for-tests.ts';
+import { anIntake, NOW_MS } from '../testing/an-intake.ts';
 import { nameOf, readHubDocument } from './read-opc.ts';
 
 const T = new Date(NOW_MS).toISOString();

@@ -1,5 +1,5 @@
-import { Checker, type CheckSettings } from './checker.ts';
-import { Intake } from './intake.ts';
+import { Checker, type CheckSettings } from '../domain/checker.ts';
+import { Intake } from '../domain/intake.ts';
 
 /** 2026-11-23T12:00:00Z, the clock of the tests in this folder. */
 export const NOW_MS = Date.UTC(2026, 10, 23, 12);
