@@ -86,13 +86,14 @@ export class JournalModel {
     expect(journal.backlog().readings).toBe(backlog);
   }
 
-  expectSameRead(journal: Journal, partition: number, options: ReadOptions): void {
+  /** Gives the last sequence number read. */
+  expectSameRead(journal: Journal, partition: number, options: ReadOptions): number {
     const stream = this.streams[partition]!;
     const batch = journal.readBatch(partition, options);
     const after = options.after + stream.base;
     if (after === stream.rows.length) {
       expect(batch).toBeUndefined();
-      return;
+      return options.after;
     }
     if (batch === undefined) throw new Error('The journal has no batch where the model has rows.');
     expect(batch.first).toBe(options.after + 1);
@@ -116,6 +117,7 @@ export class JournalModel {
     const answer = JSON.stringify(batch.assets);
     expect(answer).toBe(this.#answers.get(question) ?? answer);
     this.#answers.set(question, answer);
+    return batch.last;
   }
 
   /** The newest of the earlier rows, without a hole; all of them that must still be there, if there is room. */

@@ -304,6 +304,17 @@ describe('Journal', () => {
     expect(journal.accepted()).toBe(1);
   });
 
+  it('makes the result of a key from the positions of its own readings', () => {
+    const journal = open();
+    const result = (positions: readonly { seq: number }[]): string =>
+      positions.map(({ seq }) => seq).join();
+    journal.appendAll([
+      { readings: rows(2) },
+      { readings: rows(2), key: { id: 'k', digest: 'd', result } },
+    ]);
+    expect(journal.findKey('k')?.result).toBe('3,4');
+  });
+
   it('bounds idempotency keys by count and by age, oldest first', () => {
     let now = 0;
     const journal = open({ keyCountMax: 3, keyAgeMsMax: 100, wallMs: () => now });
