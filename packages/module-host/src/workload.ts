@@ -1,5 +1,5 @@
 import { request } from 'node:http';
-import { WorkloadError } from './errors.ts';
+import { ConfigurationError, WorkloadError } from './errors.ts';
 
 const API_VERSION = '2018-06-28';
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -19,12 +19,14 @@ export interface WorkloadIdentity {
   generationId: string;
 }
 
-/** @throws WorkloadError naming the variables that are missing */
+/** @throws ConfigurationError naming the variables that are missing */
 export function workloadIdentity(environment: NodeJS.ProcessEnv): WorkloadIdentity {
   const names = ['IOTEDGE_WORKLOADURI', 'IOTEDGE_MODULEID', 'IOTEDGE_MODULEGENERATIONID'] as const;
   const missing = names.filter((name) => !environment[name]);
   if (missing.length > 0) {
-    throw new WorkloadError(`there is no workload API here: ${missing.join(', ')} not set`);
+    throw new ConfigurationError(
+      missing.map((name) => `${name}: is missing, HOLDFAST_HTTP_TLS=workload needs it`),
+    );
   }
   const [uri, moduleId, generationId] = names.map((name) => environment[name] as string);
   return { uri: uri as string, moduleId: moduleId as string, generationId: generationId as string };

@@ -43,6 +43,7 @@ export class EdgeHubConnection {
       timing: parts.timing,
       log: parts.log,
       onDesired: parts.handlers.onDesired,
+      onFatal: parts.handlers.onFatal,
       onDead: (reason) => this.end(reason),
     });
   }

@@ -10,6 +10,8 @@ interface TwinParts {
   timing: EdgeHubTiming;
   log: TransportLog;
   onDesired(desired: Record<string, unknown>, version: number): void;
+  /** `onDesired` threw: a mistake in the program, not of the hub. */
+  onFatal(error: Error): void;
   /** The twin answered once on this connection and does not any more: the link or the session is dead. */
   onDead(reason: string): void;
 }
@@ -101,7 +103,11 @@ export class TwinLink {
     const version = typeof $version === 'number' ? $version : 0;
     if (version === this.#delivered) return;
     this.#delivered = version;
-    this.#parts.onDesired(structuredClone(desired), version);
+    try {
+      this.#parts.onDesired(structuredClone(desired), version);
+    } catch (error) {
+      this.#parts.onFatal(error as Error);
+    }
   }
 
   #subscribe(twin: Twin): void {
