@@ -7,6 +7,8 @@ import { EdgeError } from './errors.ts';
 /** Linux allows 107 bytes, macOS 103, the workload API fewer than 100. */
 const SOCKET_PATH_BYTES_MAX = 99;
 
+const SOCKET_FOLDER_PREFIX = 'holdfast-sockets-';
+
 /** What must stay the same over restarts: who the modules are and where they are found. */
 interface Durable {
   deviceId: string;
@@ -122,12 +124,21 @@ function socketFolder(root: string): string {
   const file = path.join(root, 'sockets');
   let folder = own;
   if (Buffer.byteLength(path.join(own, 'workload.sock')) > SOCKET_PATH_BYTES_MAX) {
-    folder = path.join(tmpdir(), `holdfast-${randomBytes(4).toString('hex')}`);
+    folder = path.join(tmpdir(), `${SOCKET_FOLDER_PREFIX}${randomBytes(4).toString('hex')}`);
     if (Buffer.byteLength(path.join(folder, 'workload.sock')) > SOCKET_PATH_BYTES_MAX)
       throw new EdgeError('EDGE_PATH_TOO_LONG', `${folder} is too long for a Unix socket`);
   }
+  removeOldSockets(file, root);
   writeFileSync(file, path.join(folder, 'control.sock'));
   return folder;
+}
+
+/** A supervisor that was killed leaves its folder for sockets behind, outside of the state folder. */
+function removeOldSockets(file: string, root: string): void {
+  if (!existsSync(file)) return;
+  const before = path.dirname(readFileSync(file, 'utf8').trim());
+  if (before.startsWith(path.join(tmpdir(), SOCKET_FOLDER_PREFIX)) && !before.startsWith(root))
+    rmSync(before, { recursive: true, force: true });
 }
 
 function lock(root: string): void {
