@@ -10,14 +10,21 @@ const RETRY_MS = 10_000;
 export class Reporter {
   readonly #send: (patch: Record<string, unknown>) => Promise<void>;
   readonly #log: Log;
+  readonly #retryMs: number;
   #document: Record<string, unknown> | undefined;
   #dirty = false;
   #sending = false;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(send: (patch: Record<string, unknown>) => Promise<void>, log: Log) {
-    this.#send = send;
-    this.#log = log;
+  /** @param options.retryMs pause after a failure that may pass. @default 10 s */
+  constructor(options: {
+    send: (patch: Record<string, unknown>) => Promise<void>;
+    log: Log;
+    retryMs?: number;
+  }) {
+    this.#send = options.send;
+    this.#log = options.log;
+    this.#retryMs = options.retryMs ?? RETRY_MS;
   }
 
   /** Replaces what is to be reported. */
@@ -62,7 +69,7 @@ export class Reporter {
       return;
     }
     this.#dirty = this.#document !== undefined;
-    this.#timer = setTimeout(() => void this.#run(), RETRY_MS);
+    this.#timer = setTimeout(() => void this.#run(), this.#retryMs);
     this.#timer.unref();
   }
 }

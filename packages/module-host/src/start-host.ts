@@ -93,7 +93,7 @@ export async function startHost<Env extends z.ZodObject, Settings extends z.ZodO
   const url = await listen(http, env, certificate !== undefined);
   const endRenewal = certificate === undefined ? () => {} : renew(http, certificate);
   log.info('Module started', { module: definition.name, version: definition.version, url });
-  const reporter = new Reporter((patch) => transport.report(patch), log);
+  const reporter = new Reporter({ send: (patch) => transport.report(patch), log });
   const handlers = handlersOf({ definition, running, settings, reporter, status, parts });
   transport.start(handlers).catch((error: unknown) => {
     // Closing during the very first connection is an ordinary stop.
