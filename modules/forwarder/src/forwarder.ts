@@ -83,7 +83,7 @@ export async function startForwarder(
     totals: () => store.totals(),
     positions: () => store.positions(),
     segmentBytes: () => store.segmentBytes,
-    linkUp: () => uploader.link === 'up',
+    linkUp: () => uploader.link.state === 'up',
     imbalance,
     wallMs: () => clock.wallMs(),
   });
@@ -244,7 +244,7 @@ function statusOf(parts: {
 }): Record<string, unknown> {
   const { store, outbox, application, pipeline, uploader } = parts;
   const totals = store.totals();
-  const lastError = parts.targetProblem ?? uploader.lastError;
+  const lastError = parts.targetProblem ?? uploader.link.lastError;
   return {
     applied: totals.applied,
     scored: totals.scored,
@@ -268,7 +268,7 @@ function statusOf(parts: {
       dead: totals.deadOverwritten,
       results: parts.receipts.resultsDropped,
     },
-    link: uploader.link,
+    link: uploader.link.state,
     held: uploader.held,
     ...(lastError === undefined ? {} : { lastError }),
     latencyMs: parts.metrics.latency.quantiles(),

@@ -333,6 +333,22 @@ describe('forwarder', () => {
     expect(insights.reduce((sum, { scored }) => sum + scored, 0)).toBe(20);
   });
 
+  it('forgets what a failed commit had staged', async () => {
+    const site = await new Site().start();
+    site.send(batch(calm, 1, 30));
+    const { default: Database } = await import('better-sqlite3');
+    const other = new Database(`${site.folder}/forwarder.db`);
+    other.exec(
+      "CREATE TRIGGER broken BEFORE UPDATE ON asset BEGIN SELECT RAISE(FAIL, 'disk'); END",
+    );
+    await expect(site.module.flush()).rejects.toMatchObject({ code: 'FWD_COMMIT_FAILED' });
+    other.exec('DROP TRIGGER broken');
+    other.close();
+    expect(await site.get('/v1/insights')).toEqual({ insights: [] });
+    await site.module.flush();
+    expect((await site.get('/v1/insights')).insights).toMatchObject([{ scored: 30 }]);
+  });
+
   it('keeps everything at the site unless the policy allows it, and says why nothing is uploaded', async () => {
     const site = await new Site().start();
     site.send(batch(calm, 1, 100));
@@ -389,6 +405,14 @@ describe('forwarder', () => {
       all.push(...((await site.get(`/v1/scores?asset=pump-1&limit=10000&${range}`)).scores ?? []));
     }
     expect(all).toHaveLength(rows - overwritten.scores);
+    const { default: Database } = await import('better-sqlite3');
+    const db = new Database(`${site.folder}/forwarder.db`, { readonly: true });
+    const bytes = db.prepare('SELECT SUM(LENGTH(body)) FROM segment').pluck().get();
+    db.close();
+    expect(bytes).toBeLessThanOrEqual(64 * 1024);
+    expect(await site.fake.host.metrics.metrics()).toContain(
+      `holdfast_forwarder_score_bytes ${bytes}`,
+    );
   });
 
   it('answers a wrong query with what is allowed', async () => {

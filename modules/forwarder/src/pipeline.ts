@@ -1,18 +1,12 @@
-import {
-  check,
-  describeProblem,
-  describeProblems,
-  type Outcome,
-  ScoresMessage,
-} from '@holdfast/contracts';
+import type { Outcome, ScoresMessage } from '@holdfast/contracts';
 import type { Clock, Log } from '@holdfast/module-host';
 import { StreamReceiver } from '@holdfast/stream';
 import type { InboundMessage } from '@holdfast/transport';
 import type { InsightStore } from './adapters/insight-store.ts';
 import type { Application, ApplyRules } from './apply.ts';
-import { inconsistencyOf } from './domain/consistency.ts';
 import { wantedOutcomes } from './domain/outcome-rows.ts';
 import { ForwarderError } from './errors.ts';
+import { MessageReader } from './message-reader.ts';
 import type { ForwarderMetrics } from './metrics.ts';
 import type { ReceiptSender } from './receipts.ts';
 
@@ -37,6 +31,7 @@ export interface PipelineOptions {
  */
 export class ScoresPipeline {
   readonly #options: PipelineOptions;
+  readonly #reader: MessageReader;
   readonly #receiver: StreamReceiver<ScoresMessage>;
   /** Monotonic time of the last row of each asset with an open rollup. */
   readonly #lastSeen = new Map<string, number>();
@@ -44,12 +39,12 @@ export class ScoresPipeline {
   rollupIdleMs: number;
   duplicates = 0;
   parkedDropped = 0;
-  readonly refused: Record<string, number> = {};
 
   constructor(options: PipelineOptions) {
     this.#options = options;
     this.rules = options.rules;
     this.rollupIdleMs = options.rollupIdleMs;
+    this.#reader = new MessageReader(options);
     const { parkedMax } = options;
     this.#receiver = new StreamReceiver<ScoresMessage>({ parkedMax }, options.store.positions());
     const now = options.clock.monotonicMs();
@@ -59,7 +54,7 @@ export class ScoresPipeline {
   /** Handler of input `scores`. Never throws for what is in a message. */
   onScores(message: InboundMessage): void {
     const started = performance.now();
-    const scores = this.#read(message);
+    const scores = this.#reader.read(message);
     if (scores === undefined) return;
     const { apply, outcome, dropped } = this.#receiver.offer(scores);
     if (outcome === 'duplicate') this.duplicates++;
@@ -76,6 +71,11 @@ export class ScoresPipeline {
     const known = this.#receiver.position(scores.stream, scores.epoch) >= scores.last;
     const applied = apply.map(({ batch }) => batch);
     this.#receipt(outcome === 'duplicate' && known ? [scores] : applied);
+  }
+
+  /** Messages that were wrong, by reason. */
+  get refused(): Readonly<Record<string, number>> {
+    return this.#reader.refused;
   }
 
   /** Batches that wait for the rows before them. */
@@ -107,33 +107,6 @@ export class ScoresPipeline {
     });
     for (const asset of assets) this.#lastSeen.delete(asset);
     return assets.length;
-  }
-
-  #read({ body, sender }: InboundMessage): ScoresMessage | undefined {
-    let document: unknown;
-    try {
-      document = JSON.parse(body.toString('utf8'));
-    } catch (error) {
-      return this.#refuse('not-json', (error as Error).message, sender);
-    }
-    const checked = check(ScoresMessage, document);
-    if (!checked.ok) return this.#refuse('schema', describeProblems(checked.problems), sender);
-    const problem = inconsistencyOf(checked.value);
-    if (problem !== undefined)
-      return this.#refuse('inconsistent', describeProblem(problem), sender);
-    return checked.value;
-  }
-
-  /** The sender keeps what it has no receipt for, so nothing is lost; a person has to look why it is wrong. */
-  #refuse(reason: string, problems: string, sender: string | undefined): undefined {
-    this.refused[reason] = (this.refused[reason] ?? 0) + 1;
-    this.#options.metrics.refused.inc({ reason });
-    this.#options.log.error('A scores message is wrong and was not applied', {
-      reason,
-      problems: problems.slice(0, 1_000),
-      sender,
-    });
-    return undefined;
   }
 
   #commit(work: () => void): void {

@@ -4,9 +4,10 @@ import type { BlobTarget } from './adapters/blob-target.ts';
 import type { Outbox } from './adapters/outbox.ts';
 import { toParquet } from './adapters/parquet.ts';
 import type { SealedBlob, Sealing } from './adapters/sealing.ts';
-import { type FailureClass, failureOf, type UploadFailure } from './adapters/upload-failure.ts';
+import { failureOf, type UploadFailure } from './adapters/upload-failure.ts';
 import { Wakeup } from './adapters/wakeup.ts';
-import { type BackoffRange, nextPause } from './domain/backoff.ts';
+import { nextPause } from './domain/backoff.ts';
+import { Link, PAUSES } from './link.ts';
 import type { ForwarderMetrics } from './metrics.ts';
 
 /** Steps of one blob, for tests that end the process between them. */
@@ -37,8 +38,6 @@ export interface UploaderOptions {
   onStep?: ((step: UploadStep, blob: SealedBlob) => void) | undefined;
 }
 
-export type LinkState = 'unknown' | 'up' | 'down';
-
 /** Lanes that share one connection. Two of them, so that a large backlog never stands before a fresh anomaly. */
 interface Course {
   readonly lanes: readonly Lane[];
@@ -55,19 +54,10 @@ interface Course {
 const SEALED_MAX = 4;
 /** Refusals after which a blob is split, or its one record buried. */
 const REFUSALS_MAX = 3;
-const PAUSES: Readonly<Record<FailureClass, BackoffRange>> = {
-  transport: { baseMs: 500, capMs: 30_000 },
-  throttled: { baseMs: 1_000, capMs: 120_000 },
-  auth: { baseMs: 5_000, capMs: 300_000 },
-  target: { baseMs: 5_000, capMs: 300_000 },
-  blob: { baseMs: 500, capMs: 30_000 },
-};
-
 /**
- * Carries sealed blobs to the store, never on the path of incoming scores. States of the link: **unknown** until the
- * first exchange, **up** after one that worked, **down** after one that did not; then nothing is tried before the
- * pause is over. A failure of the link, the credentials or the target blames no blob; a refused blob is tried three
- * times, then split until the bad record stands alone and is buried, while the others go on.
+ * Carries sealed blobs to the store, never on the path of incoming scores. A failure of the link, the credentials or the
+ * target blames no blob; a refused blob is tried three times, then split until the bad record stands alone and is
+ * buried, while the others go on.
  */
 export class Uploader {
   readonly #options: UploaderOptions;
@@ -83,12 +73,9 @@ export class Uploader {
   /** Records up to this number are due, for each lane. */
   readonly #due = new Map<Lane, number>();
   #gatheredMs: number;
-  #pauseMs = 0;
-  #pausedUntilMs = 0;
   readonly #blobPauses = new Map<number, { untilMs: number; pauseMs: number }>();
-  #link: LinkState = 'unknown';
-  #lastError: string | undefined;
-  #loggedClass: FailureClass | undefined;
+  /** The way to the store, shared by both courses. */
+  readonly link: Link;
   #failures = 0;
 
   constructor(options: UploaderOptions) {
@@ -97,6 +84,7 @@ export class Uploader {
     this.#target = options.target;
     this.#held = options.held;
     this.#gatheredMs = options.clock.monotonicMs();
+    this.link = new Link(options);
     const course = (lanes: Lane[], everyMs: number, gathers: boolean): Course => {
       return { lanes, everyMs, gathers, wakeup: new Wakeup(), turn: 0 };
     };
@@ -107,12 +95,6 @@ export class Uploader {
     ];
   }
 
-  get link(): LinkState {
-    return this.#link;
-  }
-  get lastError(): string | undefined {
-    return this.#lastError;
-  }
   get held(): boolean {
     return this.#held;
   }
@@ -134,13 +116,13 @@ export class Uploader {
     this.#rules = rules;
     this.#target = target;
     this.#policyDirty = true;
-    this.#pausedUntilMs = 0;
+    this.link.retryNow();
     this.#wakeAll();
   }
 
   setHeld(held: boolean): void {
     this.#held = held;
-    this.#pausedUntilMs = 0;
+    this.link.retryNow();
     this.#wakeAll();
   }
 
@@ -154,13 +136,13 @@ export class Uploader {
     const { clock } = this.#options;
     const deadline = clock.monotonicMs() + timeoutMs;
     const failures = this.#failures;
-    this.#pausedUntilMs = 0;
+    this.link.retryNow();
     this.#blobPauses.clear();
     this.#makeDue();
     for (;;) {
       this.#wakeAll();
       if (this.#nothingDue()) return undefined;
-      if (this.#failures > failures) return this.#lastError ?? 'the store refused a blob';
+      if (this.#failures > failures) return this.link.lastError ?? 'the store refused a blob';
       if (clock.monotonicMs() > deadline || this.#stopping) return 'there was not enough time';
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
@@ -183,7 +165,7 @@ export class Uploader {
       this.#enforcePolicy();
     }
     const now = this.#options.clock.monotonicMs();
-    if (this.#target === undefined || this.#held || now < this.#pausedUntilMs) return false;
+    if (this.#target === undefined || this.#held || this.link.paused) return false;
     this.#gather(course, now);
     const blob = this.#next(course, now);
     if (blob === undefined) return false;
@@ -262,14 +244,14 @@ export class Uploader {
       onStep?.('settled', blob);
       metrics.uploads.inc({ outcome });
       this.#blobPauses.delete(blob.number);
-      this.#linkUp();
+      this.link.worked();
     } catch (error) {
       if (this.#stop.signal.aborted) return;
       const failure = failureOf(error);
       this.#failures++;
       metrics.uploads.inc({ outcome: failure.failure });
       if (failure.failure === 'blob') this.#refused(blob, failure);
-      else this.#linkDown(failure);
+      else this.link.failed(failure);
     }
   }
 
@@ -292,35 +274,9 @@ export class Uploader {
     return AbortSignal.any([this.#stop.signal, AbortSignal.timeout(this.#rules.timeoutMs)]);
   }
 
-  #linkUp(): void {
-    if (this.#link !== 'up') this.#options.log.info('The store is reachable');
-    this.#link = 'up';
-    this.#lastError = undefined;
-    this.#loggedClass = undefined;
-    this.#pauseMs = 0;
-  }
-
-  #linkDown(failure: UploadFailure): void {
-    const range = PAUSES[failure.failure];
-    this.#pauseMs = nextPause(this.#pauseMs, this.#options.random(), range);
-    const pauseMs = Math.max(this.#pauseMs, failure.retryAfterMs ?? 0);
-    this.#pausedUntilMs = this.#options.clock.monotonicMs() + pauseMs;
-    this.#link = 'down';
-    this.#lastError = failure.message;
-    if (this.#loggedClass === failure.failure) return;
-    this.#loggedClass = failure.failure;
-    const fields = { class: failure.failure, message: failure.message };
-    // Nobody needs to act on a link that is down; on wrong credentials or a wrong target somebody has to.
-    const { log } = this.#options;
-    if (failure.failure === 'auth' || failure.failure === 'target') {
-      log.error('The store cannot be used', fields);
-    } else log.warn('The store cannot be reached, records wait', fields);
-  }
-
   #refused(blob: SealedBlob, failure: UploadFailure): void {
     const { sealing, clock, log } = this.#options;
-    this.#link = 'up';
-    this.#lastError = failure.message;
+    this.link.refusedBlob(failure);
     const refusals = sealing.refused(blob);
     const fields = { blob: blob.name, records: blob.count, refusals, message: failure.message };
     if (refusals < REFUSALS_MAX) {

@@ -179,6 +179,14 @@ class World {
         .get(lane);
       expect(lanes[lane].pendingBytes).toBe(bytes);
     }
+    const wrongBlobs = this.db
+      .prepare(
+        `SELECT blob.number, count, blob.bytes, COUNT(o.number), SUM(o.bytes) FROM blob
+          LEFT JOIN (SELECT number, blob, bytes FROM outbox) AS o ON o.blob = blob.number
+          GROUP BY blob.number HAVING blob.count <> COUNT(o.number) OR blob.bytes <> SUM(o.bytes)`,
+      )
+      .all();
+    expect(wrongBlobs).toEqual([]);
     const pending = this.db.prepare('SELECT record FROM outbox').all() as { record: string }[];
     expect(
       pending.map(({ record: text }) => (JSON.parse(text) as InsightRecord).id).sort(),
