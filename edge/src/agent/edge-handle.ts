@@ -18,6 +18,8 @@ export interface EdgeOptions {
   moduleFolders?: readonly string[];
   /** Starts another program instead of the module's own, by module id. */
   moduleCommand?: Readonly<Record<string, ModuleCommand>>;
+  /** Ids of leaf devices that may connect to the hub; their connection strings are in the handle. */
+  leafDevices?: readonly string[];
   /** Factor on edgeAgent's waiting times before a restart. @default 1 */
   backoffScale?: number;
   onEvent?: (event: EdgeEvent) => void;
@@ -63,6 +65,11 @@ export interface MethodResult {
   payload: unknown;
 }
 
+export interface ConnectionStrings {
+  service: string;
+  devices: Record<string, string>;
+}
+
 export interface Twin {
   desired: Record<string, unknown>;
   desiredVersion: number;
@@ -78,8 +85,10 @@ export interface EdgeHandle {
   readonly gateway: string;
   /** Base URL of the IoT hub stand-in. */
   readonly cloudUrl: string;
-  /** For the official service SDK and leaf devices; see edge/README.md. */
-  readonly connectionStrings: { service: string };
+  /** For the official service SDK, and for the device SDK of each leaf device; see edge/README.md. */
+  readonly connectionStrings: ConnectionStrings;
+  /** PEM file of the authority behind all certificates of this edge. */
+  readonly caFile: string;
   /** All modules and `edgeHub`, in the order of their start. */
   modules(): ModuleStatus[];
   /** Sends a signal to a module or to `edgeHub`. What then happens is up to the restart policy. */
@@ -96,6 +105,8 @@ export interface EdgeHandle {
   /** Takes away or gives back the way from the hub to the IoT hub stand-in. */
   setUpstream(up: boolean): Promise<void>;
   hubStatus(): Promise<Record<string, unknown>>;
+  /** Whether the link is up, and how many messages of `$upstream` have arrived. */
+  cloudStatus(): Promise<Record<string, unknown>>;
   /** The hub's fault switches; see edge/src/hub/faults.ts. */
   setFaults(faults: Record<string, unknown>): Promise<void>;
   logs(id: string, filter?: LogFilter): LogLine[];

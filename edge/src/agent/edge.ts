@@ -1,13 +1,20 @@
 import type { DeployedModule, Deployment } from '../deployment/deployment.ts';
 import { type AgentPorts, agentMethod } from './agent-methods.ts';
 import { startControlServer } from './control-server.ts';
-import type { EdgeEvent, EdgeHandle, MethodResult, ModuleStatus, Twin } from './edge-handle.ts';
+import type {
+  ConnectionStrings,
+  EdgeEvent,
+  EdgeHandle,
+  MethodResult,
+  ModuleStatus,
+  Twin,
+} from './edge-handle.ts';
 import { EdgeError } from './errors.ts';
 import type { HubControl } from './hub-control.ts';
 import type { LogFile } from './log-file.ts';
 import { filterLines, type LogFilter, type LogLine } from './log-lines.ts';
 import { type ModulePlan, urlOf } from './module-plan.ts';
-import type { Services } from './services.ts';
+import { deviceKey, IOT_HUB_HOST_NAME, type Services } from './services.ts';
 import type { StateFolder } from './state-folder.ts';
 import type { Supervised } from './supervised.ts';
 
@@ -25,6 +32,8 @@ export interface EdgeParts {
   /** In the order of their start. */
   modules: { plan: ModulePlan; supervised: Supervised }[];
   logs: ReadonlyMap<string, LogFile>;
+  leafDevices: readonly string[];
+  caFile: string;
   listeners: Set<(event: EdgeEvent) => void>;
 }
 
@@ -54,8 +63,18 @@ export class LocalEdge implements EdgeHandle {
     return this.#parts.services.cloudUrl;
   }
 
-  get connectionStrings(): { service: string } {
-    return { service: this.#parts.services.serviceConnectionString };
+  get caFile(): string {
+    return this.#parts.caFile;
+  }
+
+  get connectionStrings(): ConnectionStrings {
+    const { services, leafDevices, state, gateway } = this.#parts;
+    const device = (id: string): string =>
+      `HostName=${IOT_HUB_HOST_NAME};DeviceId=${id};SharedAccessKey=${deviceKey(state, id)};GatewayHostName=${gateway}`;
+    return {
+      service: services.serviceConnectionString,
+      devices: Object.fromEntries(leafDevices.map((id) => [id, device(id)])),
+    };
   }
 
   modules(): ModuleStatus[] {
@@ -104,6 +123,10 @@ export class LocalEdge implements EdgeHandle {
 
   hubStatus(): Promise<Record<string, unknown>> {
     return this.#parts.hubControl.status();
+  }
+
+  cloudStatus(): Promise<Record<string, unknown>> {
+    return this.#parts.services.cloudStatus();
   }
 
   async setFaults(faults: Record<string, unknown>): Promise<void> {

@@ -25,8 +25,11 @@ export interface ModulePlan {
  * Refuses what cannot run here, before anything is started.
  * @throws DeploymentError EDGE_NOT_SIMULATED, EDGE_MANIFEST_INVALID
  */
-export function checkRunnable(deployment: Deployment): void {
-  const problems = unsupported(deployment);
+export function checkRunnable(deployment: Deployment, leafDevices: readonly string[] = []): void {
+  const problems = [
+    ...unsupported(deployment),
+    ...leafDevices.flatMap((id) => leafProblem(id, deployment)),
+  ];
   if (problems.length > 0)
     throw new DeploymentError(
       'EDGE_NOT_SIMULATED',
@@ -40,6 +43,21 @@ export function checkRunnable(deployment: Deployment): void {
       'variables have no value; set them, or copy .env.template to .env and fill it in:',
       missing,
     );
+}
+
+/** The hub knows modules and leaf devices by one list of names. */
+function leafProblem(id: string, { modules }: Deployment): Problem[] {
+  const right =
+    /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/.test(id) && modules.every((module) => module.id !== id);
+  return right
+    ? []
+    : [
+        {
+          path: 'leafDevices',
+          value: id,
+          allowed: 'must be letters, digits and - _ . and no module has it',
+        },
+      ];
 }
 
 function unsetVariables({ id, env, createOptions }: DeployedModule): Problem[] {

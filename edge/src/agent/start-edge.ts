@@ -13,7 +13,7 @@ import { moduleEnvironment } from './module-environment.ts';
 import { checkRunnable, containerOptionsOf, type ModulePlan, planModule } from './module-plan.ts';
 import { stablePort } from './ports.ts';
 import { edgeAgentLimits, type RestartLimits, scaleLimits } from './restart-policy.ts';
-import { type Services, startServices } from './services.ts';
+import { deviceKey, IOT_HUB_HOST_NAME, type Services, startServices } from './services.ts';
 import { StateFolder } from './state-folder.ts';
 import { Supervised, type SupervisedOptions } from './supervised.ts';
 
@@ -27,7 +27,8 @@ const HUB_READY_TIMEOUT_MS = 10_000;
  */
 export async function startEdge(options: EdgeOptions): Promise<EdgeHandle> {
   const { deployment, projectDir, variables } = readDeployment(options);
-  checkRunnable(deployment);
+  const leafDevices = options.leafDevices ?? [];
+  checkRunnable(deployment, leafDevices);
   const state = StateFolder.open(options.stateDir);
   const undo: (() => Promise<void> | void)[] = [() => state.close()];
   try {
@@ -51,10 +52,11 @@ export async function startEdge(options: EdgeOptions): Promise<EdgeHandle> {
       state,
       authority,
       modules: deployment.modules.map(({ id }) => id),
+      leafDevices,
       supervise: (service) => frame.supervise(service),
     });
     undo.push(() => services.stop());
-    const { hub, hubControl, gateway } = await startHub(frame, authority, services);
+    const { hub, hubControl, gateway } = await startHub(frame, authority, services, leafDevices);
     undo.push(() => hub.stop());
     const modules = plans.map((plan) => ({
       plan,
@@ -63,6 +65,8 @@ export async function startEdge(options: EdgeOptions): Promise<EdgeHandle> {
     const { logs, listeners } = frame;
     const edge = new LocalEdge({
       ...{ state, deployment, logs, listeners, gateway, services, hub, hubControl, modules },
+      leafDevices,
+      caFile: authority.caFile,
     });
     await edge.openControl();
     for (const { supervised } of modules) supervised.start();
@@ -135,6 +139,7 @@ async function startHub(
   frame: Frame,
   authority: CertificateAuthority,
   services: Services,
+  leafDevices: readonly string[],
 ): Promise<{ hub: Supervised; hubControl: HubControl; gateway: string }> {
   const { state, deployment } = frame;
   const ids = ['$edgeHub', ...deployment.modules.map(({ id }) => id)];
@@ -143,16 +148,19 @@ async function startHub(
   writeHubConfig(file, {
     ...hubConfigOf(deployment),
     deviceId: state.deviceId,
-    iotHubHostName: services.iotHubHostName,
+    iotHubHostName: IOT_HUB_HOST_NAME,
     host: '127.0.0.1',
     port,
     stateDir: state.path('hub'),
     tls: await authority.server('edgeHub', ['localhost', '127.0.0.1']),
-    identities: Object.fromEntries(ids.map((id) => [id, state.key(id)])),
+    identities: Object.fromEntries([
+      ...ids.map((id) => [id, state.key(id)]),
+      ...leafDevices.map((id) => [id, deviceKey(state, id)]),
+    ]),
     controlSocket: state.socket('hub'),
     cloudUrl: services.cloudUrl,
     cloudCaFile: authority.caFile,
-    cloudKey: state.key(''),
+    cloudKey: deviceKey(state, state.deviceId),
   });
   const hub = frame.supervise({
     id: 'edgeHub',
@@ -207,7 +215,7 @@ function moduleOptions(
         moduleId: module.id,
         generationId: parts.state.generationId(module.id),
         gateway: parts.gateway,
-        iotHubHostName: parts.services.iotHubHostName,
+        iotHubHostName: IOT_HUB_HOST_NAME,
         workloadUri: parts.services.workloadUri,
         upstreamProtocol: parts.deployment.edgeHub.env.UpstreamProtocol,
       }),

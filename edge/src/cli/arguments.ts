@@ -17,6 +17,7 @@ const options = {
   platform: { type: 'string', short: 'p' },
   state: { type: 'string', short: 's' },
   modules: { type: 'string', multiple: true },
+  device: { type: 'string', multiple: true },
   out: { type: 'string', short: 'o' },
   'backoff-scale': { type: 'string' },
   tail: { type: 'string' },
@@ -27,8 +28,9 @@ const options = {
 } as const;
 
 export type OptionName = keyof typeof options;
-export type Values = Partial<Record<Exclude<OptionName, 'modules' | 'help'>, string>> & {
+export type Values = Partial<Record<Exclude<OptionName, 'modules' | 'device' | 'help'>, string>> & {
   modules?: string[];
+  device?: string[];
   help?: boolean;
 };
 

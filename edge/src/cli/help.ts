@@ -33,6 +33,7 @@ Usage: npm run edge -- up [options]
 ${template}
 ${state}
       --modules <folder>  one more folder to look for modules in; may be repeated
+      --device <id>       lets a leaf device connect to the hub and shows its connection string; may be repeated
       --backoff-scale <n> factor on the waits before a restart, 10 s and doubling (default 1)
 
 A second "up" with the same state folder goes on where the first ended. Exit codes: 0 stopped by the user,

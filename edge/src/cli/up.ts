@@ -7,7 +7,7 @@ import { type Terminal, table } from './terminal.ts';
 /** Starts a deployment and stays until the user has enough. */
 export async function up(args: readonly string[], terminal: Terminal): Promise<number> {
   const { values, positionals } = readArguments(args, [
-    ...(['template', 'manifest', 'env', 'platform', 'state', 'modules'] as const),
+    ...(['template', 'manifest', 'env', 'platform', 'state', 'modules', 'device'] as const),
     'backoff-scale',
   ]);
   if (positionals.length > 0) throw new UsageError(`up takes no argument ${positionals[0]}`);
@@ -17,6 +17,7 @@ export async function up(args: readonly string[], terminal: Terminal): Promise<n
     ...defined({ ...project, template, manifest }),
     stateDir: values.state ?? DEFAULT_STATE,
     moduleFolders: (values.modules ?? []).map((folder) => path.resolve(folder)),
+    leafDevices: values.device ?? [],
     backoffScale: scale,
     onEvent: (event) => show(event, terminal),
   });
@@ -30,6 +31,9 @@ export async function up(args: readonly string[], terminal: Terminal): Promise<n
 function overview(edge: EdgeHandle): string[] {
   return [
     `device ${edge.deviceId}, state in ${edge.stateDir}, cloud stand-in ${edge.cloudUrl}`,
+    `service SDK: ${edge.connectionStrings.service}`,
+    ...Object.entries(edge.connectionStrings.devices).map(([id, text]) => `${id}: ${text}`),
+    `certificate authority of both: ${edge.caFile}`,
     ...moduleTable(edge.modules()),
   ];
 }
