@@ -249,6 +249,19 @@ describe('lanes', () => {
     expect(before[0]?.count).toBe(3);
   });
 
+  it('take back a sealed blob of a kind that may no longer leave', () => {
+    const world = new World();
+    world.open();
+    world.run({ do: 'append', kind: 'rollup', count: 3, day: 1 });
+    world.run({ do: 'append', kind: 'anomaly', count: 1, day: 1 });
+    world.run({ do: 'seal', lane: 'normal' });
+    world.run({ do: 'seal', lane: 'critical' });
+    world.run({ do: 'allow', kinds: ['anomaly'] });
+    expect(world.sealing.sealed('normal', 4)).toEqual([]);
+    expect(world.sealing.sealed('critical', 4)).toHaveLength(1);
+    expect(world.outbox.lanes().normal).toMatchObject({ denied: 3, pending: 0, pendingBytes: 0 });
+  });
+
   it('seal one kind and one day at a time', () => {
     const world = new World();
     world.open();
