@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { ChildProcess, freePort, temporaryFolder, until } from '@holdfast/testkit';
@@ -18,6 +18,8 @@ export interface SiteOptions {
   modules?: readonly string[];
   leafDevices?: readonly string[];
   config?: Partial<HubConfig>;
+  /** The cloud has a certificate of the site's own authority. */
+  cloudCa?: boolean;
 }
 
 /** A hub process with certificates and identities of its own, and official SDK clients for it. */
@@ -51,6 +53,7 @@ export class Site {
       desired: {},
       controlSocket: join(folder, 'hub.sock'),
       cloudUrl: '',
+      ...(options.cloudCa === true ? { cloudCaFile: authority.caFile } : {}),
       ...options.config,
     };
     const site = new Site(folder, config, authority);
@@ -148,7 +151,6 @@ export class Site {
   async stop(): Promise<void> {
     await Promise.all(this.#clients.map((client) => closed(client)));
     if (this.hub.exit === undefined) await this.hub.kill();
-    if (existsSync(this.config.controlSocket)) return;
   }
 }
 
@@ -183,7 +185,7 @@ export function control<T>(
         text += chunk;
       });
       response.on('end', () => {
-        const isJson = response.headers['content-type'] === 'application/json';
+        const isJson = response.headers['content-type']?.startsWith('application/json');
         const result: unknown = isJson ? JSON.parse(text) : text;
         if (response.statusCode === 200) resolve(result as T);
         else reject(Object.assign(new Error(text), { status: response.statusCode }));

@@ -80,6 +80,7 @@ async function handle(
     case 'PATCH twins': {
       const change = parts.twinStore.patchDesired(clientId, body);
       parts.twins.push(change);
+      parts.link.wake();
       return twinOf(parts, clientId);
     }
     default:

@@ -29,6 +29,7 @@ CREATE TABLE IF NOT EXISTS twin (
   desired TEXT NOT NULL, desired_version INTEGER NOT NULL,
   reported TEXT NOT NULL, reported_version INTEGER NOT NULL,
   manifest TEXT NOT NULL DEFAULT '',
+  deployment TEXT NOT NULL DEFAULT '',
   reported_synced INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 `;

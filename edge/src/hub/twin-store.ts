@@ -32,6 +32,7 @@ interface Row {
   reported: string;
   reported_version: number;
   manifest: string;
+  deployment: string;
   reported_synced: number;
 }
 
@@ -52,7 +53,7 @@ export class TwinStore {
       "INSERT OR IGNORE INTO twin (client, desired, desired_version, reported, reported_version) VALUES (?, '{}', 1, '{}', 1)",
     );
     this.#setDesired = db.prepare(
-      'UPDATE twin SET desired = ?, desired_version = ?, manifest = ? WHERE client = ?',
+      'UPDATE twin SET desired = ?, desired_version = ?, manifest = ?, deployment = ? WHERE client = ?',
     );
     this.#setReported = db.prepare(
       'UPDATE twin SET reported = ?, reported_version = ? WHERE client = ?',
@@ -80,9 +81,9 @@ export class TwinStore {
     return this.#clients.all() as string[];
   }
 
-  /** Digest of the deployment that the desired properties are from. */
+  /** Digest of what this site last set by itself: a manifest, or a local change. The cloud takes each one over. */
   deployment(client: string): string {
-    return this.#row(client).manifest;
+    return this.#row(client).deployment;
   }
 
   /** @throws HubError HUB_BAD_REQUEST with the rule that the patch breaks. */
@@ -108,7 +109,9 @@ export class TwinStore {
     const tooLarge = refuseSize(desired);
     if (tooLarge !== undefined) throw new HubError('HUB_BAD_REQUEST', tooLarge);
     const version = twin.desiredVersion + 1;
-    this.#setDesired.run(JSON.stringify(desired), version, this.deployment(client), client);
+    const { manifest } = this.#row(client);
+    const change = digestOf({ desired, version });
+    this.#setDesired.run(JSON.stringify(desired), version, manifest, change, client);
     return { client, patch, version };
   }
 
@@ -118,11 +121,12 @@ export class TwinStore {
    */
   deploy(client: string, desired: Document): DesiredChange | undefined {
     const digest = digestOf(desired);
-    if (this.deployment(client) === digest) return undefined;
-    const first = this.deployment(client) === '';
+    const { manifest } = this.#row(client);
+    if (manifest === digest) return undefined;
+    const first = manifest === '';
     const twin = this.get(client);
     const version = first ? twin.desiredVersion : twin.desiredVersion + 1;
-    this.#setDesired.run(JSON.stringify(desired), version, digest, client);
+    this.#setDesired.run(JSON.stringify(desired), version, digest, digest, client);
     return { client, patch: diffPatch(twin.desired, desired), version };
   }
 
@@ -130,7 +134,8 @@ export class TwinStore {
   adopt(client: string, desired: Document, version: number): DesiredChange | undefined {
     const twin = this.get(client);
     if (twin.desiredVersion === version) return undefined;
-    this.#setDesired.run(JSON.stringify(desired), version, this.deployment(client), client);
+    const { manifest, deployment } = this.#row(client);
+    this.#setDesired.run(JSON.stringify(desired), version, manifest, deployment, client);
     return { client, patch: diffPatch(twin.desired, desired), version };
   }
 
