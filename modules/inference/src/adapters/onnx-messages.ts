@@ -20,8 +20,15 @@ export interface RunRequest {
   count: number;
 }
 
+/** Each reply to a run brings the input's buffer back, for the next run. */
 export type WorkerReply =
   | { kind: 'ready'; inputs: TensorDeclaration[]; outputs: TensorDeclaration[] }
   | { kind: 'not-ready'; message: string }
-  | { kind: 'scores'; id: number; score: Float32Array; contributions?: Float32Array }
-  | { kind: 'failed'; id: number; message: string };
+  | {
+      kind: 'scores';
+      id: number;
+      input: ArrayBuffer;
+      score: Float32Array;
+      contributions?: Float32Array;
+    }
+  | { kind: 'failed'; id: number; input: ArrayBuffer; message: string };

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import type { TensorDeclaration } from '@holdfast/model-bundle';
+import { RUN_FLOATS_MAX } from '../domain/score-batch.ts';
 import type { Scorer, WindowScores } from '../domain/scorer.ts';
 import { ScorerError } from '../errors.ts';
 import type { RunRequest, WorkerReply, WorkerStart } from './onnx-messages.ts';
@@ -16,6 +17,13 @@ interface Pending {
   reject(error: ScorerError): void;
 }
 
+/** One run's input, as `RUN_FLOATS_MAX` bounds it, unless a single window is larger. */
+const ROOM_BYTES = RUN_FLOATS_MAX * Float32Array.BYTES_PER_ELEMENT;
+const ROOMS_MAX = 4;
+
+/** The worker holds a session and a few arrays; its garbage must not wait for a heap of the usual size. In MB. */
+const WORKER_HEAP = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 128 };
+
 /** Ends of the worker, one after the other and outside of any run, after which it is not started again. */
 const IDLE_ENDS_MAX = 3;
 
@@ -27,6 +35,8 @@ const IDLE_ENDS_MAX = 3;
  */
 export class OnnxScorer implements Scorer {
   readonly #options: OnnxScorerOptions;
+  /** Buffers that came back from the worker: a new one for each run would wait for a rare collection in there. */
+  readonly #rooms: ArrayBuffer[] = [];
   readonly #pending = new Map<number, Pending>();
   readonly #current = new Int32Array(new SharedArrayBuffer(4));
   #worker: Worker | undefined;
@@ -46,6 +56,13 @@ export class OnnxScorer implements Scorer {
     const scorer = new OnnxScorer(options);
     await scorer.#start();
     return scorer;
+  }
+
+  room(length: number): Float32Array<ArrayBuffer> {
+    const bytes = length * Float32Array.BYTES_PER_ELEMENT;
+    const index = this.#rooms.findIndex((buffer) => buffer.byteLength >= bytes);
+    const [buffer] = index < 0 ? [] : this.#rooms.splice(index, 1);
+    return new Float32Array(buffer ?? new ArrayBuffer(Math.max(bytes, ROOM_BYTES)), 0, length);
   }
 
   async run(input: Float32Array<ArrayBuffer>, count: number): Promise<WindowScores> {
@@ -76,7 +93,7 @@ export class OnnxScorer implements Scorer {
   #start(): Promise<void> {
     const { workerUrl, onRestart: _, ...start } = this.#options;
     const workerData: WorkerStart = { ...start, current: this.#current };
-    const worker = new Worker(workerUrl, { workerData, stdout: false, stderr: false });
+    const worker = new Worker(workerUrl, { workerData, resourceLimits: WORKER_HEAP });
     this.#worker = worker;
     return new Promise((resolve, reject) => {
       let reason = 'it ended';
@@ -107,6 +124,7 @@ export class OnnxScorer implements Scorer {
   }
 
   #settle(reply: Extract<WorkerReply, { id: number }>): void {
+    if (this.#rooms.length < ROOMS_MAX) this.#rooms.push(reply.input);
     const pending = this.#pending.get(reply.id);
     this.#pending.delete(reply.id);
     this.#idleEnds = 0;

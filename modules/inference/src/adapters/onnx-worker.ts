@@ -57,15 +57,16 @@ async function run(session: InferenceSession, request: RunRequest): Promise<void
     const names = contributions === undefined ? [start.score] : [start.score, contributions];
     const outputs = await session.run({ [start.input]: tensor }, names);
     const score = output(outputs, start.score, count);
-    const message: WorkerReply = { kind: 'scores', id, score };
-    const transfer = [score.buffer];
+    const message: WorkerReply = { kind: 'scores', id, input: input.buffer, score };
+    const transfer = [input.buffer, score.buffer];
     if (contributions !== undefined) {
       message.contributions = output(outputs, contributions, count * signals);
       transfer.push(message.contributions.buffer as ArrayBuffer);
     }
     reply(message, transfer);
   } catch (error) {
-    reply({ kind: 'failed', id, message: (error as Error).message });
+    const { message } = error as Error;
+    reply({ kind: 'failed', id, input: input.buffer, message }, [input.buffer]);
   } finally {
     Atomics.store(start.current, 0, 0);
   }

@@ -141,6 +141,7 @@ describe('the scores of a batch', () => {
 
   it('reject a row above the warning level whose contributions are not numbers', async () => {
     const scorer = {
+      room: (length: number) => new Float32Array(length),
       run: async (_: Float32Array, count: number) => ({
         score: new Float32Array(count).fill(75),
         contributions: new Float32Array(count * 2).fill(Number.NaN),

@@ -59,7 +59,7 @@ async function scorePlans(
     if (start > 0) await turn();
     const count = Math.min(perRun, windows.length - start);
     const run = (from: number, to: number) => {
-      const input = new Float32Array((to - from) * floats);
+      const input = scorer.room((to - from) * floats);
       for (let index = from; index < to; index += 1) {
         const { plan, row } = windows[start + index]!;
         writeWindow(plan, row, manifest.inputs, input, (index - from) * floats);

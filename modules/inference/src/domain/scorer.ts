@@ -11,5 +11,7 @@ export interface WindowScores {
  * the call on. Rejects with an error whose `code` is a ScorerErrorCode; no other run is blamed for it.
  */
 export interface Scorer {
+  /** Room for `length` numbers of input, not zeroed; give it to `run`. */
+  room(length: number): Float32Array<ArrayBuffer>;
   run(input: Float32Array<ArrayBuffer>, count: number): Promise<WindowScores>;
 }

@@ -98,6 +98,10 @@ export class FakeScorer implements Scorer {
     this.#poison = poison;
   }
 
+  room(length: number) {
+    return new Float32Array(length);
+  }
+
   async run(input: Float32Array<ArrayBuffer>, count: number) {
     this.runs += 1;
     const score = new Float32Array(count);
