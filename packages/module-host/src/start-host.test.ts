@@ -119,6 +119,16 @@ describe('module host', () => {
     expect(reports[0]).toMatchObject({ holdfast: { settings: { verdict: 'accepted' } } });
   });
 
+  it('reports why the module is not ready, and takes it back when it is', async () => {
+    let reason: string | undefined = 'no model';
+    const { hub } = await start({ module: () => ({ notReady: () => reason }) });
+    await until(() => 'holdfast' in hub.reported('demo'));
+    expect(hub.reported('demo')).toMatchObject({ holdfast: { notReady: 'no model' } });
+    reason = undefined;
+    await until(() => !JSON.stringify(hub.reported('demo')).includes('notReady'));
+    expect(hub.reported('demo')).toMatchObject({ holdfast: { settings: { verdict: 'accepted' } } });
+  });
+
   it('answers ping, status and flush, and the methods of the module', async () => {
     const { hub } = await start({
       module: () => ({ methods: { rewind: (payload) => ({ status: 202, payload }) } }),

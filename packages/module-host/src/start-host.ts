@@ -94,7 +94,8 @@ export async function startHost<Env extends z.ZodObject, Settings extends z.ZodO
   const endRenewal = certificate === undefined ? () => {} : renew(http, certificate);
   log.info('Module started', { module: definition.name, version: definition.version, url });
   const reporter = new Reporter({ send: (patch) => transport.report(patch), log });
-  const handlers = handlersOf({ definition, running, settings, reporter, status, parts });
+  const report = reporting({ definition, running, settings, reporter });
+  const handlers = handlersOf({ definition, running, settings, report, status, parts });
   transport.start(handlers).catch((error: unknown) => {
     // Closing during the very first connection is an ordinary stop.
     if (!draining) parts.fatal(error as Error);
@@ -106,7 +107,7 @@ export async function startHost<Env extends z.ZodObject, Settings extends z.ZodO
     stop: async () => {
       draining = true;
       endRenewal();
-      reporter.stop();
+      report.stop();
       await Promise.all([closeHttp(http), transport.close(SENDS_DRAIN_MS)]);
       await module.stop();
       metrics.stop();
@@ -118,11 +119,11 @@ function handlersOf<Env extends z.ZodObject, Settings extends z.ZodObject>(from:
   definition: ModuleDefinition<Env, Settings>;
   running: RunningModule<z.output<Settings>>;
   settings: SettingsKeeper<Settings>;
-  reporter: Reporter;
+  report: Reporting;
   status: () => Record<string, unknown>;
   parts: HostParts;
 }): TransportHandlers {
-  const { definition, running, settings, reporter, status, parts } = from;
+  const { definition, running, settings, report, status, parts } = from;
   const { log } = parts;
   let judgedVersion: number | undefined;
   return {
@@ -143,12 +144,12 @@ function handlersOf<Env extends z.ZodObject, Settings extends z.ZodObject>(from:
         if (verdict.verdict === 'accepted') log.info('Settings accepted', { version });
         else log.warn('Settings refused, the old ones stay in force', { ...verdict });
       }
-      reporter.set({ holdfast: reportOf(definition, verdict) });
+      report.set();
     },
     onState: (state) => {
       if (state === 'connected') {
         log.info('Connected to the hub');
-        reporter.again();
+        report.again();
         running.onConnected?.();
       } else if (state === 'disconnected') {
         log.warn('Connection to the hub lost, connecting again');
@@ -157,6 +158,49 @@ function handlersOf<Env extends z.ZodObject, Settings extends z.ZodObject>(from:
     onFatal: (error) => parts.fatal(error),
   };
 }
+
+/** How often readiness is looked at for the reported properties. */
+const READINESS_MS = 2_000;
+
+interface Reporting {
+  set(): void;
+  again(): void;
+  stop(): void;
+}
+
+/** Keeps verdict on the settings and readiness in the reported properties, the latter also when it changes by itself. */
+function reporting<Settings extends z.ZodObject>(from: {
+  definition: { name: string; version: string };
+  running: RunningModule<z.output<Settings>>;
+  settings: SettingsKeeper<Settings>;
+  reporter: Reporter;
+}): Reporting {
+  const { definition, running, settings, reporter } = from;
+  let reported: string | undefined;
+  const set = (): void => {
+    if (settings.verdict === undefined) return;
+    reported = running.notReady();
+    const report = reportOf(definition, settings.verdict);
+    reporter.set({
+      holdfast: { ...report, notReady: reported?.slice(0, NOT_READY_LENGTH_MAX) ?? null },
+    });
+  };
+  const watch = setInterval(() => {
+    if (running.notReady() !== reported) set();
+  }, READINESS_MS);
+  watch.unref();
+  return {
+    set,
+    again: () => reporter.again(),
+    stop: () => {
+      clearInterval(watch);
+      reporter.stop();
+    },
+  };
+}
+
+/** A reported string value may have 4 KiB. */
+const NOT_READY_LENGTH_MAX = 1_000;
 
 function reportOf(
   definition: { name: string; version: string },
