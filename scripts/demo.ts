@@ -192,9 +192,12 @@ const keepLines = (site: Site): string[] => [
   `  curl -X POST ${site.url('ingest')}/v1/readings -H 'authorization: Bearer ${site.token}' -H 'content-type: application/json' -d '{"asset":"pump-01","t":${Date.now()},"values":{"Pressure":0.4}}'`,
 ];
 
+let exitCode: number;
 try {
-  process.exitCode = await main();
+  exitCode = await main();
 } catch (error) {
   console.error(error instanceof Error ? error.message : String(error));
-  process.exitCode = 1;
+  exitCode = 1;
 }
+// After an interruption the play would still wait for a site that is gone.
+process.exit(exitCode);

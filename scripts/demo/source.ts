@@ -21,6 +21,9 @@ interface Answer {
   refusedCount?: number;
 }
 
+/** A module that was killed is back within seconds; after so long something is wrong with the site. */
+const GIVE_UP_MS = 120_000;
+
 /**
  * A source that behaves as a source should: it keeps a batch until it is acknowledged, and sends it again under
  * the same idempotency key when it cannot know. So each row counts once, whatever is killed meanwhile.
@@ -44,6 +47,7 @@ export class HttpSource {
       'idempotency-key': randomUUID(),
     };
     this.counts.fed += rows.length;
+    const giveUpAt = performance.now() + GIVE_UP_MS;
     for (let attempt = 1; ; attempt += 1) {
       signal.throwIfAborted();
       const response = await this.#try(body, headers);
@@ -57,6 +61,12 @@ export class HttpSource {
         if (![408, 429, 500, 502, 503, 504].includes(response.status) && text !== undefined) {
           throw new Error(`ingest answered ${response.status}: ${text.slice(0, 300)}`);
         }
+      }
+      if (performance.now() > giveUpAt) {
+        const answer = response === undefined ? 'no answer' : `answer ${response.status}`;
+        throw new Error(
+          `ingest has acknowledged nothing for ${GIVE_UP_MS / 1000} s (${answer} from ${this.#url})`,
+        );
       }
       this.counts.repeated += 1;
       const waitMs =

@@ -114,7 +114,9 @@ async function newAnomalies(site: Site, seen: Map<string, string>): Promise<stri
     seen.set(one.anomaly, one.phase);
     const top = one.contributions?.[0];
     if (before === undefined) {
-      lines.push(`anomaly opens at ${one.asset}${top === undefined ? '' : `, mostly ${top.signal}`}`);
+      lines.push(
+        `anomaly opens at ${one.asset}${top === undefined ? '' : `, mostly ${top.signal}`}`,
+      );
     }
     if (one.phase === 'closed') {
       lines.push(`anomaly closes at ${one.asset}, peak score ${one.peakScore.toPrecision(3)}`);

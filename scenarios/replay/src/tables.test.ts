@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { describe, expect, it } from '@jest/globals';
 import { temporaryFolder } from '@holdfast/testkit';
+import { describe, expect, it } from '@jest/globals';
 import { mapOf, readRows } from './read-rows.ts';
 import { findTables } from './tables.ts';
 
@@ -26,7 +26,10 @@ describe('the tables of a folder', () => {
 
   it('are read row by row, with what is no number left as it is for ingest to refuse', async () => {
     const file = path.join(temporaryFolder(), 'loop.csv');
-    writeFileSync(file, 'datetime;a;b\n2020-03-09 10:14:33;1.5;\nyesterday;x;2\n2020-03-09 10:14:33;3;4\n');
+    writeFileSync(
+      file,
+      'datetime;a;b\n2020-03-09 10:14:33;1.5;\nyesterday;x;2\n2020-03-09 10:14:33;3;4\n',
+    );
     const rows = await Array.fromAsync(readRows(file, await mapOf(file, undefined), 'loop'));
     const t = Date.UTC(2020, 2, 9, 10, 14, 33);
     expect(rows).toEqual([
