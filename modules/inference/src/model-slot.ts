@@ -1,17 +1,29 @@
 import type { Log } from '@holdfast/module-host';
 import { type LoadedModel, loadModel } from './adapters/load-model.ts';
 
-/** A bundle may be mounted or mended later: look again this often while there is none. */
+/** A bundle may be mounted or mended later: look again this often while there is none, in ms. */
 const RETRY_MS = 30_000;
+
+export interface ModelSlotOptions {
+  /** Of the bundle; undefined when none was configured. */
+  folder: string | undefined;
+  workerUrl: URL;
+  log: Log;
+  /** @default 30,000 */
+  retryMs?: number;
+  /** Another model, or none, is in the slot. */
+  onChange(): void;
+  /** The model's worker ended by itself. */
+  onRestart(): void;
+}
 
 /**
  * Holds the one model in use, or says why there is none. States: *empty* (no folder given, or the last try failed;
- * tried again every half minute), *loading* (what was in the slot stays in use meanwhile), *full*.
+ * tried again every half minute), *loading* (what was in the slot stays in use meanwhile, and afterwards if the load
+ * fails), *full*.
  */
 export class ModelSlot {
-  readonly #options: { folder: string | undefined; workerUrl: URL; log: Log };
-  readonly #onChange: () => void;
-  readonly #onRestart: () => void;
+  readonly #options: ModelSlotOptions;
   #model: LoadedModel | undefined;
   #problem: string | undefined;
   #threads = 1;
@@ -19,18 +31,8 @@ export class ModelSlot {
   #tail: Promise<void> = Promise.resolve();
   #closed = false;
 
-  constructor(options: {
-    folder: string | undefined;
-    workerUrl: URL;
-    log: Log;
-    /** Another model, or none, is in the slot. */
-    onChange(): void;
-    /** The model's worker ended by itself. */
-    onRestart(): void;
-  }) {
+  constructor(options: ModelSlotOptions) {
     this.#options = options;
-    this.#onChange = options.onChange;
-    this.#onRestart = options.onRestart;
     if (options.folder === undefined) this.#problem = 'HOLDFAST_MODEL_DIR is not set';
   }
 
@@ -74,17 +76,19 @@ export class ModelSlot {
         intraOpNumThreads: this.#threads,
         onRestart: (reason) => {
           log.warn("The model's worker ended and is started anew", { reason });
-          this.#onRestart();
+          this.#options.onRestart();
         },
       });
       const before = this.#model;
       this.#model = model;
       this.#problem = undefined;
       log.info('Model loaded', { ...model.identity, rows: model.manifest.inputs.rows });
-      this.#onChange();
+      this.#options.onChange();
       await before?.scorer.close();
     } catch (error) {
-      this.#fail((error as Error).message);
+      const problem = (error as Error).message;
+      if (this.#model === undefined) this.#fail(problem);
+      else log.error('The model could not be loaded anew, the one in use stays', { problem });
     }
   }
 
@@ -94,13 +98,14 @@ export class ModelSlot {
     if (problem !== this.#problem) {
       log.error('There is no usable model, rows stay unscored', { folder, problem });
     }
-    const before = this.#model;
     this.#model = undefined;
     this.#problem = problem;
-    if (before !== undefined) void before.scorer.close();
-    this.#onChange();
+    this.#options.onChange();
     if (this.#closed) return;
-    this.#timer = setTimeout(() => void this.load(this.#threads), RETRY_MS);
+    this.#timer = setTimeout(
+      () => void this.load(this.#threads),
+      this.#options.retryMs ?? RETRY_MS,
+    );
     this.#timer.unref();
   }
 }
