@@ -5,14 +5,26 @@
 import { readFileSync } from 'node:fs';
 import { Agent } from 'node:https';
 import path from 'node:path';
+import type { EdgeHandle } from '@holdfast/edge';
 import { until } from '@holdfast/testkit';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { Client, Message } from 'azure-iot-device';
+import { Client as DeviceClient, Message } from 'azure-iot-device';
 import { Mqtt } from 'azure-iot-device-mqtt';
-import { Registry } from 'azure-iothub';
+import { Client, Registry } from 'azure-iothub';
 import { post, ready, startScene, statusOf, stopScenes } from './scene.ts';
 
 afterEach(stopScenes);
+
+/** The service SDK has no public way to set port and authority. */
+function withPort<T extends Registry | Client>(client: T, edge: EdgeHandle): T {
+  const agent = new Agent({
+    defaultPort: Number(new URL(edge.cloudUrl).port),
+    ca: readFileSync(edge.caFile),
+  });
+  const rest = client as unknown as { _restApiClient: { setOptions(options: object): void } };
+  rest._restApiClient.setOptions({ http: { agent } });
+  return client;
+}
 
 describe('a started edge', () => {
   it('keeps what goes to $upstream while the link is down, and delivers it once when it is back', async () => {
@@ -42,7 +54,7 @@ describe('a started edge', () => {
 
   it('lets leaf devices in that it was told of, by their connection strings', async () => {
     const { edge } = await startScene({ leafDevices: ['meter-1'] });
-    const client = Client.fromConnectionString(
+    const client = DeviceClient.fromConnectionString(
       edge.connectionStrings.devices['meter-1'] ?? '',
       Mqtt,
     );
@@ -62,14 +74,7 @@ describe('a started edge', () => {
   it('shows its twins to the service SDK, and takes changes from there', async () => {
     const { edge } = await startScene();
     await ready(edge);
-    const registry = Registry.fromConnectionString(edge.connectionStrings.service);
-    const agent = new Agent({
-      defaultPort: Number(new URL(edge.cloudUrl).port),
-      ca: readFileSync(edge.caFile),
-    });
-    (
-      registry as unknown as { _restApiClient: { setOptions(options: object): void } }
-    )._restApiClient.setOptions({ http: { agent } });
+    const registry = withPort(Registry.fromConnectionString(edge.connectionStrings.service), edge);
     const reported = async (): Promise<unknown> => {
       const { responseBody } = await registry.getModuleTwin(edge.deviceId, 'averager');
       return responseBody.properties.reported.decimals;
@@ -85,6 +90,35 @@ describe('a started edge', () => {
       timeoutMs: 20_000,
     });
     await until(async () => (await reported()) === 4, { timeoutMs: 20_000 });
+  }, 60_000);
+});
+
+describe('edgeAgent', () => {
+  it('answers its methods to the service SDK, and reports how modules are', async () => {
+    const { edge } = await startScene();
+    await ready(edge);
+    const answer = await until(
+      () =>
+        withPort(
+          Client.fromConnectionString(edge.connectionStrings.service),
+          edge,
+        ).invokeDeviceMethod(edge.deviceId, '$edgeAgent', {
+          methodName: 'RestartModule',
+          payload: { schemaVersion: '1.0', id: 'counter' },
+        }) as unknown as Promise<{ result: unknown }>,
+      { timeoutMs: 20_000 },
+    );
+    expect(answer.result).toMatchObject({ status: 200 });
+    const registry = withPort(Registry.fromConnectionString(edge.connectionStrings.service), edge);
+    const reported = async () =>
+      (await registry.getModuleTwin(edge.deviceId, '$edgeAgent')).responseBody.properties.reported;
+    await until(async () => (await reported()).modules?.counter.restartCount > 0, {
+      timeoutMs: 20_000,
+    });
+    expect(await reported()).toMatchObject({
+      systemModules: { edgeHub: { runtimeStatus: 'running' } },
+      modules: { averager: { runtimeStatus: 'running', restartCount: 0 } },
+    });
   }, 60_000);
 });
 

@@ -37,12 +37,7 @@ describe('starting', () => {
     });
     const { edge, events } = await startScene({ manifest });
     const started = events.flatMap((event) => (event.kind === 'started' ? [event.id] : []));
-    expect(started.filter((id) => id !== 'cloud')).toEqual([
-      'edgeHub',
-      'first',
-      'third',
-      'last',
-    ]);
+    expect(started.filter((id) => id !== 'cloud')).toEqual(['edgeHub', 'first', 'third', 'last']);
     expect(statusOf(edge, 'idle')).toMatchObject({ state: 'stopped', restarts: 0 });
   });
 

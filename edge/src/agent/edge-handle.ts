@@ -46,6 +46,8 @@ export interface ModuleStatus {
   pid?: number;
   /** Since the supervisor started. */
   restarts: number;
+  /** Log lines that could not be written. */
+  linesLost: number;
   /** Exit code of the last end; 128 + n for signal n. */
   exitCode?: number;
   /** Ports of this machine by variable of the module, for example `HOLDFAST_HTTP_PORT`. */

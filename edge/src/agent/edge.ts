@@ -1,4 +1,5 @@
 import type { DeployedModule, Deployment } from '../deployment/deployment.ts';
+import { AgentLink } from './agent-link.ts';
 import { type AgentPorts, agentMethod } from './agent-methods.ts';
 import { startControlServer } from './control-server.ts';
 import type {
@@ -40,6 +41,7 @@ export interface EdgeParts {
 /** The supervisor while it runs: edgeAgent and identity daemon of one machine. */
 export class LocalEdge implements EdgeHandle {
   readonly #parts: EdgeParts;
+  #link: AgentLink | undefined;
   #control: { close(): Promise<void> } | undefined;
   #stopped: Promise<void> | undefined;
 
@@ -144,6 +146,25 @@ export class LocalEdge implements EdgeHandle {
     return () => this.#parts.listeners.delete(listener);
   }
 
+  /** Connects edgeAgent to the hub: its methods can be called from the cloud, and it reports the modules' states. */
+  openAgentLink(iotHubHostName: string): void {
+    const { state, gateway, caFile, listeners } = this.#parts;
+    const link = new AgentLink({
+      deviceId: state.deviceId,
+      iotHubHostName,
+      gateway,
+      key: state.key('$edgeAgent'),
+      caFile,
+      nowMs: Date.now,
+      call: (name, payload) => agentMethod(this.#agentPorts(), name, payload),
+      modules: () => this.modules(),
+    });
+    this.#link = link;
+    listeners.add((event) => {
+      if (event.kind === 'started' || event.kind === 'ended') link.report();
+    });
+  }
+
   /** Lets the command line in. */
   async openControl(): Promise<void> {
     this.#control = await startControlServer(this.#parts.state.socket('control'), this);
@@ -158,6 +179,7 @@ export class LocalEdge implements EdgeHandle {
   async #stop(): Promise<void> {
     const { modules, hub, services, state } = this.#parts;
     await this.#control?.close();
+    await this.#link?.close();
     await Promise.all(modules.map(({ supervised }) => supervised.stop()));
     await hub.stop();
     await services.stop();
@@ -187,7 +209,7 @@ export class LocalEdge implements EdgeHandle {
 }
 
 function statusOf(
-  { id, state, pid, restarts, exitCode }: Supervised,
+  { id, state, pid, restarts, exitCode, linesLost }: Supervised,
   ports: Record<string, number>,
   url: string | undefined,
 ): ModuleStatus {
@@ -195,6 +217,7 @@ function statusOf(
     id,
     state,
     restarts,
+    linesLost,
     ports,
     ...(pid === undefined ? {} : { pid }),
     ...(exitCode === undefined ? {} : { exitCode }),

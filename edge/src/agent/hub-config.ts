@@ -14,5 +14,9 @@ export const hubConfigOf = (
 ): Pick<HubConfig, 'routes' | 'timeToLiveSecs' | 'desired'> => ({
   routes: deployment.routes,
   timeToLiveSecs: deployment.timeToLiveSecs,
-  desired: deployment.desired,
+  desired: {
+    ...deployment.desired,
+    // Of the agent's own section no more: it holds secrets, and nobody reads it here.
+    $edgeAgent: { schemaVersion: deployment.agent.schemaVersion },
+  },
 });

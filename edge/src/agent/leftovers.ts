@@ -42,7 +42,11 @@ export class ProcessList {
   }
 
   #save(): void {
-    writeFileSync(this.#file, JSON.stringify(Object.fromEntries(this.#pids)));
+    try {
+      writeFileSync(this.#file, JSON.stringify(Object.fromEntries(this.#pids)));
+    } catch {
+      // A full disk: children still end by themselves.
+    }
   }
 }
 

@@ -69,6 +69,7 @@ export async function startEdge(options: EdgeOptions): Promise<EdgeHandle> {
       caFile: authority.caFile,
     });
     await edge.openControl();
+    edge.openAgentLink(IOT_HUB_HOST_NAME);
     for (const { supervised } of modules) supervised.start();
     return edge;
   } catch (error) {
@@ -142,7 +143,7 @@ async function startHub(
   leafDevices: readonly string[],
 ): Promise<{ hub: Supervised; hubControl: HubControl; gateway: string }> {
   const { state, deployment } = frame;
-  const ids = ['$edgeHub', ...deployment.modules.map(({ id }) => id)];
+  const ids = ['$edgeAgent', '$edgeHub', ...deployment.modules.map(({ id }) => id)];
   const port = await stablePort(state, 'edgeHub');
   const file = state.path('hub.json');
   writeHubConfig(file, {

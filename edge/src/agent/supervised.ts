@@ -29,6 +29,8 @@ export class Supervised {
   state: ModuleState = 'waiting';
   restarts = 0;
   exitCode: number | undefined;
+  /** Lines that could not be written to the log file. */
+  linesLost = 0;
   readonly #options: SupervisedOptions;
   #process: RunningProcess | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -72,9 +74,9 @@ export class Supervised {
   }
 
   #run(): void {
-    const { spec, log, onEvent, monotonicMs } = this.#options;
+    const { spec, onEvent, monotonicMs } = this.#options;
     const onLine = (line: LogLine): void => {
-      log.append(line);
+      this.#keep(line);
       onEvent({ kind: 'line', id: this.id, line });
     };
     this.#startedMs = monotonicMs();
@@ -83,6 +85,18 @@ export class Supervised {
     this.state = 'running';
     if (running.pid !== undefined) onEvent({ kind: 'started', id: this.id, pid: running.pid });
     void running.ended.then((exitCode) => this.#ended(running, exitCode));
+  }
+
+  /** A full disk must not end the supervisor and with it every module: the line is lost, and counted. */
+  #keep(line: LogLine): void {
+    try {
+      this.#options.log.append(line);
+    } catch (error) {
+      this.linesLost += 1;
+      if (this.linesLost > 1) return;
+      const detail = `${this.id}: log lines are lost: ${(error as Error).message}`;
+      this.#options.onEvent({ kind: 'warning', detail });
+    }
   }
 
   #ended(running: RunningProcess, exitCode: number): void {
