@@ -14,23 +14,24 @@ export interface ReplayRow {
   values: Record<string, number | string | null>;
 }
 
+/** What a guess looks at. */
+const GUESS_BYTES = 64 * 1024;
+const GUESS_ROWS = 50;
+
 /** Reads the header and a few rows and guesses, laying `given` over the guess. @throws Error for an unusable file. */
 export async function mapOf(file: string, given: unknown): Promise<TableMap> {
   const handle = await open(file);
   try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(64 * 1024), 0, 64 * 1024, 0);
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(GUESS_BYTES), 0, GUESS_BYTES, 0);
     const text = buffer
       .subarray(0, bytesRead)
       .toString('utf8')
       .replace(/^\uFEFF/, '');
-    const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '');
-    const [header, ...rows] = lines;
+    const [header, ...rows] = text.split(/\r?\n/).filter((line) => line.trim() !== '');
     if (header === undefined) throw new Error('the file is empty');
     // The last line may be cut by the read.
-    const guessed = guessTableMap(
-      header,
-      rows.slice(0, Math.max(1, Math.min(50, rows.length - 1))),
-    );
+    if (bytesRead === GUESS_BYTES) rows.pop();
+    const guessed = guessTableMap(header, rows.slice(0, GUESS_ROWS));
     return given === undefined ? guessed : applyUserMap(guessed, given);
   } catch (error) {
     throw new Error(`${path.basename(file)}: ${error instanceof Error ? error.message : error}`, {

@@ -20,7 +20,7 @@ const LABEL_NAME = /^(is.?)?(anomaly|anomalies|outlier|change.?point|label|fault
 
 /**
  * Guesses a map from the header and some rows. The delimiter is the one that splits header and rows into the
- * same, largest number of cells; signals are the columns in which most cells are numbers.
+ * same, largest number of cells; signals are the columns in which at least half of the cells are numbers.
  * @throws Error that names the file's header when there is no time column or no signal.
  */
 export function guessTableMap(header: string, rows: readonly string[]): TableMap {
@@ -105,7 +105,7 @@ const isNumeric = (cells: readonly string[]): boolean => {
   const filled = cells.filter((cell) => cell !== '');
   return (
     filled.length > 0 &&
-    filled.filter((cell) => Number.isFinite(Number(cell))).length * 2 > filled.length
+    filled.filter((cell) => Number.isFinite(Number(cell))).length * 2 >= filled.length
   );
 };
 

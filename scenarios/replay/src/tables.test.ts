@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { temporaryFolder } from '@holdfast/testkit';
 import { describe, expect, it } from '@jest/globals';
-import { mapOf, readRows } from './read-rows.ts';
+import { mapOf, type ReplayRow, readRows } from './read-rows.ts';
 import { findTables } from './tables.ts';
 
 describe('the tables of a folder', () => {
@@ -30,7 +30,8 @@ describe('the tables of a folder', () => {
       file,
       'datetime;a;b\n2020-03-09 10:14:33;1.5;\nyesterday;x;2\n2020-03-09 10:14:33;3;4\n',
     );
-    const rows = await Array.fromAsync(readRows(file, await mapOf(file, undefined), 'loop'));
+    const rows: ReplayRow[] = [];
+    for await (const row of readRows(file, await mapOf(file, undefined), 'loop')) rows.push(row);
     const t = Date.UTC(2020, 2, 9, 10, 14, 33);
     expect(rows).toEqual([
       { asset: 'loop', t, values: { a: 1.5, b: null } },
