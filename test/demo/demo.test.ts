@@ -33,7 +33,8 @@ function demo(...args: string[]): Promise<Result> {
 }
 
 /** The end of the output stands in the failure, since it says which identity did not hold. */
-const verdict = ({ code, output }: Result): string => (code === 0 ? 'exits 0' : output.slice(-3_000));
+const verdict = ({ code, output }: Result): string =>
+  code === 0 ? 'exits 0' : output.slice(-3_000);
 
 describe('the demo', () => {
   it('delivers everything exactly once across a cut link and finds the injected faults', async () => {
@@ -58,14 +59,22 @@ describe('the demo', () => {
   }, 300_000);
 
   const withSkab = existsSync(SKAB) ? it : it.skip;
-  if (!existsSync(SKAB)) console.warn('the SKAB data is not beside the checkout: its replay is skipped');
-  withSkab('accounts for every row of the 34 labelled SKAB files', async () => {
-    const inputs = ['valve1', 'valve2', 'other'].flatMap((folder) => ['--input', path.join(SKAB, folder)]);
-    const result = await demo('--rate', '3000', '--seconds', '13', ...inputs);
-    expect(verdict(result)).toBe('exits 0');
-    expect(result.output).toContain('labels, not fed: anomaly, changepoint');
-    expect(result.json).toMatchObject({ accepted: 37_401, identityHolds: true });
-  }, 300_000);
+  if (!existsSync(SKAB))
+    console.warn('the SKAB data is not beside the checkout: its replay is skipped');
+  withSkab(
+    'accounts for every row of the 34 labelled SKAB files',
+    async () => {
+      const inputs = ['valve1', 'valve2', 'other'].flatMap((folder) => [
+        '--input',
+        path.join(SKAB, folder),
+      ]);
+      const result = await demo('--rate', '3000', '--seconds', '13', ...inputs);
+      expect(verdict(result)).toBe('exits 0');
+      expect(result.output).toContain('labels, not fed: anomaly, changepoint');
+      expect(result.json).toMatchObject({ accepted: 37_401, identityHolds: true });
+    },
+    300_000,
+  );
 
   it.each([
     [['--seconds', '1'], '--seconds: 1 is not allowed, must be a whole number from 5 to 86400'],
