@@ -27,6 +27,8 @@ export interface ModuleHost<Env, Settings> {
   readonly env: Env & HostEnvironment;
   /** In force at start: last good settings from disk, else defaults. */
   readonly settings: Settings;
+  /** Of the twin document that these settings come from; 0 while none has ever come and they are the defaults. */
+  readonly settingsVersion?: number;
   readonly log: Log;
   readonly metrics: Registry;
   readonly clock: Clock;

@@ -81,6 +81,7 @@ export async function startHost<Env extends z.ZodObject, Settings extends z.ZodO
   const host: ModuleHost<z.output<Env>, z.output<Settings>> = {
     env,
     settings: settings.current,
+    settingsVersion: settings.version,
     log,
     metrics: metrics.registry,
     clock,
