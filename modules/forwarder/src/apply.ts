@@ -23,7 +23,8 @@ import type { SegmentColumns } from './domain/score-segment.ts';
 /** The settings that matter while a batch is applied. */
 export interface ApplyRules {
   detector: DetectorRules;
-  allowed: ReadonlySet<InsightKind>;
+  /** Kinds that wait for upload; all others are counted as denied. */
+  kept: ReadonlySet<InsightKind>;
   outboxBytesMax: number;
   retention: Retention;
 }
@@ -65,7 +66,7 @@ export class Application {
       if (this.#keepScores(rows, source, rules)) segments++;
     }
     this.#store.count(counts);
-    if (!rules.allowed.has('scores')) this.#outbox.deny('scores', segments);
+    if (!rules.kept.has('scores')) this.#outbox.deny('scores', segments);
     this.#store.setPosition(message.stream, message.epoch, message.last);
   }
 
@@ -79,14 +80,14 @@ export class Application {
   /** Writes what the calls before have left to write; the last call in a transaction. */
   finish(rules: ApplyRules, wallMs: number): void {
     for (const [name, state] of this.#staged) this.#store.setAsset(name, state);
-    this.#outbox.append(this.#records, rules.allowed, wallMs);
+    this.#outbox.append(this.#records, rules.kept, wallMs);
     this.#records = [];
     for (const { lane, first, last, count } of this.#outbox.evict(rules.outboxBytesMax)) {
       const id = `g-${this.#origin}-${lane}-${first}-${last}`;
       const gap = { id, site: this.#site, kind: 'gap' as const, t: wallMs, first, last, count };
       const record: GapRecord = { ...gap, source: `lane:${lane}`, reason: 'outbox full' };
       this.#store.putGap(record);
-      this.#outbox.append([record], rules.allowed, wallMs);
+      this.#outbox.append([record], rules.kept, wallMs);
     }
     this.#store.expire(rules.retention);
   }
@@ -179,7 +180,7 @@ export class Application {
     }
     if (columns.seq.length === 0 || source.model === null) return false;
     this.#store.putSegment(source.asset, columns);
-    if (rules.allowed.has('scores')) {
+    if (rules.kept.has('scores')) {
       const { asset, stream, epoch, model } = source;
       const id = `s-${stream}-${epoch}-${columns.seq[0]}`;
       const record = { id, site: this.#site, kind: 'scores' as const, asset, stream, epoch };

@@ -38,6 +38,7 @@ export async function startForwarder(
   options: ForwarderOptions = {},
 ): Promise<RunningModule<Settings>> {
   const { log, clock, env } = host;
+  const known = (host.settingsVersion ?? 1) > 0;
   const file = path.join(env.HOLDFAST_DATA_DIR, 'forwarder.db');
   const db = openDatabase(file);
   const readDb = openForReading(file);
@@ -55,7 +56,7 @@ export async function startForwarder(
     metrics,
     transaction: (work) => db.transaction(work)(),
     parkedMax: host.settings.parkedMax,
-    rules: applyRules(host.settings),
+    rules: applyRules(host.settings, known),
     rollupIdleMs: host.settings.rollup.idleSecs * 1000,
     clock,
     log,
@@ -72,7 +73,7 @@ export async function startForwarder(
     clock,
     log,
     random: options.random ?? Math.random,
-    rules: uploadRules(host.settings),
+    rules: uploadRules(host.settings, known),
     target: first.target,
     held: meta.get('held') === '1',
     onStep: options.onStep,
@@ -111,10 +112,10 @@ export async function startForwarder(
     methods: { holdUpload: hold(true), resumeUpload: hold(false) },
     apply: (settings) => {
       const next = makeTarget(env, settings);
-      pipeline.rules = applyRules(settings);
+      pipeline.rules = applyRules(settings, true);
       pipeline.rollupIdleMs = settings.rollup.idleSecs * 1000;
       targetProblem = next.problem;
-      uploader.apply(uploadRules(settings), next.target);
+      uploader.apply(uploadRules(settings, true), next.target);
     },
     status: () =>
       statusOf({
@@ -192,7 +193,14 @@ function makeTarget(
   }
 }
 
-function applyRules(settings: Settings): ApplyRules {
+/**
+ * Kinds kept for upload while no twin has ever come, so that a module which hears scores before its first settings
+ * does not deny what they allow. Not scores: they would fill the disk of a site that never gets any settings.
+ */
+const KEPT_UNTIL_KNOWN: readonly InsightKind[] = ['anomaly', 'rollup', 'gap'];
+
+/** @param known whether the settings came from a twin, now or before */
+function applyRules(settings: Settings, known: boolean): ApplyRules {
   const { anomaly } = settings;
   return {
     detector: {
@@ -202,13 +210,13 @@ function applyRules(settings: Settings): ApplyRules {
       closeAfter: anomaly.closeAfter,
       gapMs: anomaly.gapSecs * 1000,
     },
-    allowed: new Set<InsightKind>(settings.egress.allow),
+    kept: new Set<InsightKind>(known ? settings.egress.allow : KEPT_UNTIL_KNOWN),
     outboxBytesMax: settings.outbox.bytesMax,
     retention: settings.insights,
   };
 }
 
-function uploadRules(settings: Settings): UploadRules {
+function uploadRules(settings: Settings, known: boolean): UploadRules {
   const { upload, egress } = settings;
   const policy = JSON.stringify({ allow: [...new Set(egress.allow)].sort() });
   return {
@@ -216,7 +224,7 @@ function uploadRules(settings: Settings): UploadRules {
     bytesMax: upload.bytesMax,
     intervalMs: upload.intervalSecs * 1000,
     timeoutMs: upload.timeoutSecs * 1000,
-    allowed: new Set<InsightKind>(egress.allow),
+    allowed: known ? new Set<InsightKind>(egress.allow) : undefined,
     policyHash: createHash('sha256').update(policy).digest('hex'),
   };
 }

@@ -92,13 +92,15 @@ class Site {
   fake!: FakeHost;
   module!: RunningModule<Settings>;
   readonly #settings: Settings;
+  readonly #settingsVersion: number;
 
-  constructor(given: Settings = settings()) {
+  constructor(given: Settings = settings(), settingsVersion = 1) {
     this.#settings = given;
+    this.#settingsVersion = settingsVersion;
   }
 
   async start(): Promise<this> {
-    this.fake = aHost(this.folder, this.#settings);
+    this.fake = aHost(this.folder, this.#settings, { settingsVersion: this.#settingsVersion });
     this.module = await startForwarder(this.fake.host);
     sites.add(this);
     return this;
@@ -358,6 +360,20 @@ describe('forwarder', () => {
     expect(lanes.bulk).toMatchObject({ produced: 1, denied: 1, pending: 0 });
     expect(link).toBe('unknown');
     expect(lastError).toBe('HOLDFAST_STORAGE_CONNECTION_STRING is not set');
+  });
+
+  it('decides what may leave only when the first settings have come', async () => {
+    const site = await new Site(settings(), 0).start();
+    site.send(batch(calm, 1, 70));
+    await site.module.flush();
+    expect(site.status.lanes.normal).toMatchObject({ produced: 2, pending: 2, denied: 0 });
+    expect(site.status.lanes.bulk).toMatchObject({ produced: 1, denied: 1 });
+    site.module.apply(settings({ egress: { allow: ['rollup'] } }));
+    site.send(batch(calm, 71, 120));
+    await site.module.flush();
+    expect(site.status.lanes.normal).toMatchObject({ produced: 3, pending: 3, denied: 0 });
+    site.module.apply(settings());
+    await until(() => site.status.lanes.normal.denied === 3);
   });
 
   it('denies what waits when a new policy forbids it', async () => {

@@ -18,7 +18,8 @@ export interface UploadRules {
   bytesMax: number;
   intervalMs: number;
   timeoutMs: number;
-  allowed: ReadonlySet<InsightKind>;
+  /** Kinds that may leave the site; undefined while no policy has ever come, and nothing may. */
+  allowed: ReadonlySet<InsightKind> | undefined;
   /** Identity of the egress policy, stamped on each blob. */
   policyHash: string;
 }
@@ -132,6 +133,7 @@ export class Uploader {
    */
   async flush(timeoutMs: number): Promise<string | undefined> {
     if (this.#target === undefined) return 'there is no store';
+    if (this.#rules.allowed === undefined) return 'no settings have come yet';
     if (this.#held) return 'uploading is held';
     const { clock } = this.#options;
     const deadline = clock.monotonicMs() + timeoutMs;
@@ -159,10 +161,12 @@ export class Uploader {
 
   /** Handles one blob, if there is one to handle. */
   async #step(course: Course): Promise<boolean> {
+    const { allowed } = this.#rules;
+    if (allowed === undefined) return false;
     if (this.#policyDirty) {
       // Never under an upload: a record on its way can no longer be denied.
       if (this.#busy > 0) return false;
-      this.#enforcePolicy();
+      this.#enforcePolicy(allowed);
     }
     const now = this.#options.clock.monotonicMs();
     if (this.#target === undefined || this.#held || this.link.paused) return false;
@@ -178,8 +182,8 @@ export class Uploader {
     return true;
   }
 
-  #enforcePolicy(): void {
-    const denied = this.#options.sealing.denyAllBut(this.#rules.allowed);
+  #enforcePolicy(allowed: ReadonlySet<InsightKind>): void {
+    const denied = this.#options.sealing.denyAllBut(allowed);
     this.#policyDirty = false;
     if (denied > 0)
       this.#options.log.info('The policy keeps waiting records at the site', { denied });

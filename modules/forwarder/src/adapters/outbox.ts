@@ -71,12 +71,8 @@ export class Outbox {
     this.#bytes = db.prepare('SELECT SUM(pendingBytes) FROM lane').pluck();
   }
 
-  /** Counts each record in its lane and keeps those that may leave the site. */
-  append(
-    records: readonly InsightRecord[],
-    allowed: ReadonlySet<InsightKind>,
-    wallMs: number,
-  ): void {
+  /** Counts each record in its lane and keeps those of the given kinds; all others are denied. */
+  append(records: readonly InsightRecord[], kept: ReadonlySet<InsightKind>, wallMs: number): void {
     if (records.length === 0) return;
     const sums: Partial<Sums> = {};
     for (const record of records) {
@@ -84,7 +80,7 @@ export class Outbox {
       sums[lane] ??= { produced: 0, denied: 0, pending: 0, bytes: 0 };
       const sum = sums[lane];
       sum.produced++;
-      if (!allowed.has(record.kind)) {
+      if (!kept.has(record.kind)) {
         sum.denied++;
         continue;
       }

@@ -21,7 +21,12 @@ export interface FakeHost {
 export function aHost(
   folder: string,
   settings: Settings,
-  given: { connectionString?: string | undefined; site?: string; clock?: Clock } = {},
+  given: {
+    connectionString?: string | undefined;
+    site?: string;
+    clock?: Clock;
+    settingsVersion?: number;
+  } = {},
 ): FakeHost {
   const sent: OutboundMessage[] = [];
   const lines: string[] = [];
@@ -47,6 +52,7 @@ export function aHost(
       HOLDFAST_STORAGE_CONNECTION_STRING: given.connectionString,
     },
     settings,
+    settingsVersion: given.settingsVersion ?? 1,
     log,
     metrics: new Registry(),
     clock: given.clock ?? { monotonicMs: () => performance.now(), wallMs: () => Date.now() },
