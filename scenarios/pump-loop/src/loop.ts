@@ -185,7 +185,7 @@ function drawState(random: Random, build: Build): State {
 
 export interface SimulationOptions {
   seed: number;
-  /** Names, or how many. */
+  /** Names. */
   assets: readonly string[];
   /** Time of the first row, integer ms since 1970. */
   startMs: number;
