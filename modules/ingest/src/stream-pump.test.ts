@@ -112,6 +112,8 @@ describe('StreamPump', () => {
     bench.append(3);
     await until(() => bench.sent.length === 1);
     expect(bench.ranges).toEqual([[1, 3]]);
+    // By the failure, not by waiting for the receipt in vain.
+    expect(bench.pump.status.timeouts).toBe(0);
   });
 
   it('sends nothing without a hub and everything when there is one', async () => {
