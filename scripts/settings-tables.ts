@@ -7,8 +7,11 @@ import { ROOT } from './steps.ts';
 const BEGIN = '<!-- settings -->';
 const END = '<!-- /settings -->';
 
+/** Default port of each module's HTTP server. */
+const PORTS = { ingest: 8080, inference: 8081, forwarder: 8082 };
+
 const onlyCheck = process.argv.includes('--check');
-for (const module of ['ingest', 'inference', 'forwarder']) {
+for (const [module, httpPort] of Object.entries(PORTS)) {
   const { environment, settings } = await import(`../modules/${module}/src/config.ts`);
   const file = path.join(ROOT, 'modules', module, 'README.md');
   const text = readFileSync(file, 'utf8');
@@ -19,7 +22,7 @@ for (const module of ['ingest', 'inference', 'forwarder']) {
     process.exitCode = 1;
     continue;
   }
-  const table = settingsTable({ environment, settings });
+  const table = settingsTable({ environment, settings, httpPort });
   const wanted = `${text.slice(0, from)}${BEGIN}\n\n${table.trim()}\n\n${text.slice(to)}`;
   if (wanted === text) continue;
   if (onlyCheck) {
