@@ -1,12 +1,22 @@
-import type { AssetReadings } from '@holdfast/contracts';
+import { type AssetReadings, LOOKBACK_ROWS_MAX, TIME_MS_MAX } from '@holdfast/contracts';
 import type { Chunk, ChunkGroup } from './chunk.ts';
 import { digitsOf } from './column.ts';
 import type { JournalBatch } from './port.ts';
 import { appendRows, noRows, type RowColumns } from './row-columns.ts';
 import type { Tail } from './tail.ts';
 
-/** JSON of a readings message around its assets, without stream and epoch, with room for the longest numbers. */
-const ENVELOPE_BYTES = 220;
+/** A readings message without its assets and names, with the longest numbers that it can have. */
+const ENVELOPE_BYTES = JSON.stringify({
+  v: 1,
+  kind: 'readings',
+  stream: '',
+  epoch: '',
+  first: Number.MAX_SAFE_INTEGER,
+  last: Number.MAX_SAFE_INTEGER,
+  lookback: LOOKBACK_ROWS_MAX,
+  acceptedMs: TIME_MS_MAX,
+  assets: [],
+}).length;
 
 interface BatchGroup {
   asset: string;

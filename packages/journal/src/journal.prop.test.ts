@@ -186,7 +186,7 @@ describe('Journal as a model', () => {
         fc.array(operation, { minLength: 1, maxLength: 40, size: 'max' }),
         run,
       ),
-      { numRuns: 150 },
+      { numRuns: 150, interruptAfterTimeLimit: 15_000 },
     );
   }, 60_000);
 
@@ -215,7 +215,7 @@ describe('Journal as a model', () => {
           after.close();
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 60, interruptAfterTimeLimit: 15_000 },
     );
   }, 60_000);
 });

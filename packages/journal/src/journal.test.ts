@@ -201,6 +201,19 @@ describe('Journal', () => {
     expect(open({ lookbackSpan: 10 }).readBatch(0, options)).toEqual(before);
   });
 
+  it('adds more earlier rows from the next batch on when more are demanded', () => {
+    const journal = open();
+    journal.setLookback(1);
+    journal.append(rows(10));
+    const read = (lookback: number, after: number): number | undefined =>
+      journal.readBatch(0, { after, bytesMax: 1e9, lookback, rowsMax: 5 })?.assets[0]?.lookback?.t
+        .length;
+    expect(read(1, 0)).toBeUndefined();
+    journal.setLookback(3);
+    expect(read(3, 5)).toBe(3);
+    expect(read(1, 5)).toBe(1);
+  });
+
   it('looks back over the span and no further', () => {
     const journal = open({ lookbackSpan: 4 });
     journal.setLookback(3);
