@@ -4,7 +4,6 @@
  */
 import { readFileSync } from 'node:fs';
 import { Agent } from 'node:https';
-import path from 'node:path';
 import type { EdgeHandle } from '@holdfast/edge';
 import { until } from '@holdfast/testkit';
 import { afterEach, describe, expect, it } from '@jest/globals';
@@ -119,31 +118,5 @@ describe('edgeAgent', () => {
       systemModules: { edgeHub: { runtimeStatus: 'running' } },
       modules: { averager: { runtimeStatus: 'running', restartCount: 0 } },
     });
-  }, 60_000);
-});
-
-describe('the template of the three modules', () => {
-  const environment = {
-    HOLDFAST_SITE: 'test',
-    HOLDFAST_HTTP_TOKEN: 'test-token-0123456789',
-    HOLDFAST_STORAGE_CONNECTION_STRING: '',
-    HOLDFAST_MODEL_PATH: 'scenarios/pump-loop/bundle',
-  };
-
-  it('runs as it is, with every module ready', async () => {
-    const { edge } = await startScene({
-      template: path.join(process.cwd(), 'deployment.template.json'),
-      environment,
-    });
-    for (const id of ['ingest', 'inference', 'forwarder']) {
-      const { url } = statusOf(edge, id);
-      await until(async () => (await fetch(`${url}/readyz`)).ok, {
-        timeoutMs: 30_000,
-        what: `${id} is ready`,
-      });
-      await until(async () => (await edge.invokeMethod(id, 'ping')).status === 200, {
-        timeoutMs: 20_000,
-      });
-    }
   }, 60_000);
 });
