@@ -5,8 +5,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ChildProcess, freePort, temporaryFolder } from '@holdfast/testkit';
-import { afterAll, describe, expect, it } from '@jest/globals';
+import { afterAll, describe, expect, it, jest } from '@jest/globals';
 import { aPost, environmentOf, IngestProcess } from './ingest-process.ts';
+
+// Processes start slowly on a busy machine.
+jest.setTimeout(120_000);
 
 afterAll(() => ChildProcess.killAll());
 

@@ -4,9 +4,12 @@
  */
 import { gzipSync } from 'node:zlib';
 import { ChildProcess } from '@holdfast/testkit';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import { aPost, IngestProcess } from './ingest-process.ts';
+
+// Processes start slowly on a busy machine.
+jest.setTimeout(120_000);
 
 let ingest: IngestProcess;
 const good = () => ({ asset: 'pump-1', t: Date.now(), values: { pressure: 1.5 } });

@@ -6,8 +6,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ChildProcess, until } from '@holdfast/testkit';
-import { afterAll, describe, expect, it } from '@jest/globals';
+import { afterAll, describe, expect, it, jest } from '@jest/globals';
 import { aPost, IngestProcess } from './ingest-process.ts';
+
+// Processes start slowly on a busy machine.
+jest.setTimeout(120_000);
 
 afterAll(() => ChildProcess.killAll());
 
@@ -35,7 +38,7 @@ describe('SIGKILL under load', () => {
         }
       };
       const clients = Array.from({ length: 16 }, client);
-      await until(() => acknowledged.size > before + 200, { timeoutMs: 20_000 });
+      await until(() => acknowledged.size > before + 200, { timeoutMs: 60_000 });
       await current.child.kill();
       alive = false;
       await Promise.all(clients);

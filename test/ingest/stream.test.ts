@@ -6,8 +6,11 @@
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { seeded, temporaryFolder, until } from '@holdfast/testkit';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { aHub, numbered, type Receiver, type Site, startSite } from './site-in-memory.ts';
+
+// Processes start slowly on a busy machine.
+jest.setTimeout(120_000);
 
 let sites: Site[] = [];
 const start = async (options: Parameters<typeof startSite>[0] = {}): Promise<Site> => {
@@ -22,7 +25,7 @@ afterEach(async () => {
 
 const drained = (site: Site) =>
   until(() => site.status().inFlight === 0, {
-    timeoutMs: 20_000,
+    timeoutMs: 60_000,
     what: () => `nothing in flight: ${JSON.stringify(site.status())}`,
   });
 
@@ -219,7 +222,7 @@ describe('a journal restored from a backup', () => {
     const restored = await start({ hub, receiver: first.receiver, folder: backup });
     await restored.post(numbered(41, 20));
     await until(() => restored.status().streams.some(({ epochs }) => epochs > 0), {
-      timeoutMs: 15_000,
+      timeoutMs: 60_000,
     });
     await drained(restored);
     const values = new Set(first.receiver.applied.map(({ value }) => value));
