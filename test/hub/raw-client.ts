@@ -37,11 +37,15 @@ export function connectCode(
   });
 }
 
-/** A module that listens to its inputs and acknowledges nothing. */
-export async function silentModule(
-  site: Site,
-  module: string,
-): Promise<{ topics: string[]; end(): void }> {
+/** A module that has subscribed to its inputs and acknowledges nothing. */
+export interface RawModule {
+  /** Of the messages delivered to it. */
+  readonly topics: string[];
+  unsubscribe(): Promise<void>;
+  end(): void;
+}
+
+export async function rawModule(site: Site, module: string): Promise<RawModule> {
   const topics: string[] = [];
   const { port, identities } = site.config;
   const resource = `${IOT_HUB}/devices/${DEVICE}/modules/${module}`;
@@ -49,22 +53,36 @@ export async function silentModule(
   const socket = connectTls({ host: 'localhost', port, ca: site.authority.trustBundlePem });
   const packets = parser();
   socket.on('data', (chunk) => packets.parse(chunk));
-  const suback = new Promise<void>((resolve, reject) => {
-    socket.on('error', reject);
-    packets.on('packet', (packet: Packet) => {
-      if (packet.cmd === 'publish') topics.push(packet.topic);
-      if (packet.cmd === 'suback') resolve();
-    });
+  packets.on('packet', (packet: Packet) => {
+    if (packet.cmd === 'publish') topics.push(packet.topic);
   });
+  const arrives = (cmd: Packet['cmd']): Promise<void> =>
+    new Promise((resolve, reject) => {
+      socket.once('error', reject);
+      packets.on('packet', (packet: Packet) => {
+        if (packet.cmd === cmd) resolve();
+      });
+    });
   const topic = `devices/${DEVICE}/modules/${module}/inputs/#`;
   const username = `${IOT_HUB}/${DEVICE}/${module}/?api-version=2021-04-12`;
   const password = Buffer.from(createSas(resource, identities[module]!, expiry));
   const clientId = `${DEVICE}/${module}`;
   const subscriptions = [{ topic, qos: 1 as const }];
+  const connected = arrives('connack');
   socket.write(
     generate({ cmd: 'connect', clientId, username, password, clean: false, keepalive: 60 }),
   );
+  await connected;
+  const subscribed = arrives('suback');
   socket.write(generate({ cmd: 'subscribe', messageId: 1, subscriptions }));
-  await suback;
-  return { topics, end: () => socket.destroy() };
+  await subscribed;
+  return {
+    topics,
+    unsubscribe: () => {
+      const done = arrives('unsuback');
+      socket.write(generate({ cmd: 'unsubscribe', messageId: 2, unsubscriptions: [topic] }));
+      return done;
+    },
+    end: () => socket.destroy(),
+  };
 }

@@ -6,6 +6,7 @@
 import { until } from '@holdfast/testkit';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Message } from 'azure-iot-device';
+import { rawModule } from './raw-client.ts';
 import { Site } from './site.ts';
 
 let site: Site;
@@ -68,5 +69,52 @@ describe('routing', () => {
     await until(() => sink.received.length === 1);
     expect(sink.received[0]?.input).toBe('leaf');
     expect(sink.received[0]?.message.properties.getValue('$.cdid')).toBe('leaf-1');
+  });
+
+  it('shows counters and queue lengths under the names of edge hub', async () => {
+    const source = await site.open('source');
+    await source.sendOutputEvent('o1', new Message('x'));
+    await source.sendOutputEvent('nowhere', new Message('x'));
+    const text = await site.control<string>('GET', '/metrics');
+    const common = 'iothub="hub.example.net",edge_device="edge-1",instance_number="1"';
+    expect(text.split('\n')).toEqual(
+      expect.arrayContaining([
+        `edgehub_messages_received_total{${common},id="edge-1/source",route_output="o1"} 1`,
+        `edgehub_messages_dropped_total{${common},reason="no_route",from="edge-1/source"} 1`,
+        `edgehub_queue_length{${common},endpoint="sink/i1",priority="9"} 1`,
+        `edgehub_connected_clients{${common}} 1`,
+      ]),
+    );
+  });
+
+  it('keeps messages for a module that has unsubscribed from its inputs', async () => {
+    const sink = await rawModule(site, 'sink');
+    await sink.unsubscribe();
+    const source = await site.open('source');
+    await source.sendOutputEvent('o1', new Message('x'));
+    expect(await site.queueLength('sink/i1')).toBe(1);
+    expect(sink.topics).toEqual([]);
+    sink.end();
+  });
+
+  it('ends with 0 on SIGTERM and keeps what is stored', async () => {
+    const source = await site.open('source');
+    await source.sendOutputEvent('o1', new Message('x'));
+    await source.close();
+    expect(await site.hub.stop()).toEqual({ code: 0, signal: null });
+    await site.startHub();
+    expect(await site.queueLength('sink/i1')).toBe(1);
+  });
+
+  it('says what is wrong with its configuration and does not start', async () => {
+    await site.hub.kill();
+    const routes = {
+      bad: { route: 'FROM /messages/* WHERE a = INTO $upstream', priority: 9, timeToLiveSecs: 0 },
+    };
+    Object.assign(site.config, { routes });
+    await expect(site.startHub()).rejects.toThrow(/Hub cannot start.*route bad/);
+    expect(site.hub.exit?.code).toBe(1);
+    Object.assign(site.config, { port: 'x' });
+    await expect(site.startHub()).rejects.toThrow(/port: \\"x\\" is not allowed/);
   });
 });

@@ -7,7 +7,7 @@ import { until } from '@holdfast/testkit';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { NoRetry } from 'azure-iot-common';
 import { Message, type ModuleClient } from 'azure-iot-device';
-import { silentModule } from './raw-client.ts';
+import { rawModule } from './raw-client.ts';
 import { Site } from './site.ts';
 
 let site: Site;
@@ -116,7 +116,7 @@ describe('store and forward', () => {
     const source = await site.open('source');
     await send(source, 'both', ['x']);
     await send(source, 'both', ['y']);
-    const silent = await silentModule(site, 'sink');
+    const silent = await rawModule(site, 'sink');
     await until(() => /did not acknowledge in time/.test(site.hub.output));
     expect(silent.topics.length).toBeLessThanOrEqual(2);
     await until(() => silent.topics.length >= 3);

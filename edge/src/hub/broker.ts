@@ -13,7 +13,7 @@ export interface BrokerPorts {
   rejectsSockets(): boolean;
   onConnected(client: Client, expirySecs: number): void;
   onDisconnected(client: Client): void;
-  onSubscribed(client: Client): void;
+  onSubscriptions(client: Client): void;
   /** `done` lets the acknowledgement go, or with an error ends the connection without one. */
   onPublish(client: Client, packet: PublishPacket, done: (error?: Error) => void): void;
   /** The client has acknowledged a packet. */
@@ -66,7 +66,8 @@ export async function startBroker(
   });
   aedes.on('clientReady', (client) => ports.onConnected(client, expiry.get(client) ?? 0));
   aedes.on('clientDisconnect', (client) => ports.onDisconnected(client));
-  aedes.on('subscribe', (_subscriptions, client) => ports.onSubscribed(client));
+  aedes.on('subscribe', (_subscriptions, client) => ports.onSubscriptions(client));
+  aedes.on('unsubscribe', (_topics, client) => ports.onSubscriptions(client));
   aedes.on('ack', (packet, client) => {
     const id = (packet as { messageId?: number } | undefined)?.messageId;
     if (id !== undefined) ports.onAcknowledged(client, id);

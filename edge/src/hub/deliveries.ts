@@ -31,11 +31,12 @@ export class Deliveries {
   }
 
   /** A module is connected, or has changed its subscriptions. */
-  attach(module: string): void {
+  subscriptionsChanged(module: string): void {
     const { sessions, config } = this.#parts();
     const id = `${config.deviceId}/${module}`;
     const filter = FILTERS.inputs({ device: config.deviceId, module });
     if (sessions.isSubscribed(id, filter)) this.#of(module).attach();
+    else this.detach(module);
   }
 
   detach(module: string): void {

@@ -30,10 +30,7 @@ export class Ingress implements BrokerPorts {
             { ...config, nowSecs: Math.floor(nowMs() / 1_000) },
           );
     if (!verdict.ok) {
-      metrics.count('edgehub_client_connect_failed_total', {
-        id: clientId,
-        reason: verdict.reason,
-      });
+      metrics.count('edgehub_client_connect_failed_total', { reason: verdict.reason });
       log('warn', 'Connection is refused', { client: clientId, reason: verdict.reason });
     }
     return verdict;
@@ -59,7 +56,7 @@ export class Ingress implements BrokerPorts {
     log('info', 'Client is disconnected', { client: client.id });
   }
 
-  onSubscribed(client: Client): void {
+  onSubscriptions(client: Client): void {
     if (this.#isCurrent(client)) this.#subscriptionsChanged(client, nameOf(client));
   }
 
@@ -79,7 +76,7 @@ export class Ingress implements BrokerPorts {
   }
 
   onPublish(client: Client, packet: PublishPacket, done: Done): void {
-    const { twins, methods, log } = this.#parts;
+    const { twins, methods, metrics, log } = this.#parts;
     if (packet.qos === 2) {
       done(new HubError('HUB_NOT_SUPPORTED', 'QoS 2 is not supported'));
       return;
@@ -91,6 +88,7 @@ export class Ingress implements BrokerPorts {
         this.#message(client, packet, topic, done);
         return;
       case 'twin-get':
+        metrics.count('edgehub_gettwin_total', { id: client.id });
         twins.get(client.id, topic.rid);
         break;
       case 'twin-patch':
@@ -154,7 +152,7 @@ export class Ingress implements BrokerPorts {
 
   #subscriptionsChanged(client: Client, name: ClientName): void {
     const { deliveries, methods, sessions } = this.#parts;
-    if (name.module !== undefined) deliveries.attach(name.module);
+    if (name.module !== undefined) deliveries.subscriptionsChanged(name.module);
     if (sessions.isSubscribed(client.id, '$iothub/methods/POST/#')) methods.available(client.id);
   }
 

@@ -10,6 +10,7 @@ export type MetricName =
   | 'edgehub_messages_sent_total'
   | 'edgehub_messages_dropped_total'
   | 'edgehub_messages_unack_total'
+  | 'edgehub_gettwin_total'
   | 'edgehub_reported_properties_total'
   | 'edgehub_direct_methods_total'
   | 'edgehub_client_connect_failed_total'
@@ -21,6 +22,7 @@ const HELP: Record<MetricName, string> = {
   edgehub_messages_sent_total: 'Messages delivered and acknowledged.',
   edgehub_messages_dropped_total: 'Messages thrown away, by reason.',
   edgehub_messages_unack_total: 'Messages that could not be stored.',
+  edgehub_gettwin_total: 'Twins read by clients.',
   edgehub_reported_properties_total: 'Updates of reported properties.',
   edgehub_direct_methods_total: 'Direct method calls.',
   edgehub_client_connect_failed_total: 'Connections refused.',

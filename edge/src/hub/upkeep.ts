@@ -5,13 +5,15 @@ const SWEEP_INTERVAL_MS = 10_000;
 
 /** Free pages (of 4 kB) that are kept for the next messages: 32 MB. */
 const FREE_PAGES_KEPT = 8_192;
-/** Pages given back in one step, about 10 ms. */
+/** Pages given back in one step, about 20 ms, and the pause between two: messages go first. */
 const SHRINK_STEP = 1_024;
+const SHRINK_PAUSE_MS = 250;
 
 /** What the hub does from time to time: expired messages, expired tokens, free disk space. */
 export class Upkeep {
   readonly #parts: HubParts;
   #timer: NodeJS.Timeout | undefined;
+  #shrinkTimer: NodeJS.Timeout | undefined;
   #running = false;
 
   constructor(parts: HubParts) {
@@ -25,7 +27,7 @@ export class Upkeep {
 
   stop(): void {
     clearInterval(this.#timer);
-    this.#timer = undefined;
+    clearTimeout(this.#shrinkTimer);
   }
 
   async #run(): Promise<void> {
@@ -54,9 +56,10 @@ export class Upkeep {
 
   /** In steps, because each one moves pages from the end of the file. */
   #shrink(): void {
-    if (this.#timer === undefined) return;
-    if (this.#parts.store.freePages() <= FREE_PAGES_KEPT) return;
-    this.#parts.store.shrink(SHRINK_STEP);
-    setImmediate(() => this.#shrink());
+    const { store } = this.#parts;
+    clearTimeout(this.#shrinkTimer);
+    if (store.freePages() <= FREE_PAGES_KEPT) return;
+    store.shrink(SHRINK_STEP);
+    this.#shrinkTimer = setTimeout(() => this.#shrink(), SHRINK_PAUSE_MS);
   }
 }
