@@ -24,6 +24,5 @@ export function parseSource(reader: TokenReader): string[] {
 /** Whether a source begins with the segments, without regard to case. */
 export function matchesSource(segments: readonly string[], source: string): boolean {
   const given = source.split('/').filter((part) => part !== '');
-  if (given.length < segments.length) return false;
   return segments.every((segment, i) => segment.toLowerCase() === given[i]?.toLowerCase());
 }
