@@ -210,4 +210,16 @@ describe('the hub is killed', () => {
     await sending;
     expect(await site.queueLength('sink/i1')).toBe(2);
   });
+
+  it('has nothing repeated when the connection ends after the acknowledgement', async () => {
+    const source = await site.open('source');
+    await site.control('POST', '/faults', {
+      dropAfterPuback: { client: 'edge-1/source', count: 1 },
+    });
+    await send(source, 'o1', ['x', 'y']);
+    expect(site.hub.output).toMatch(/Client is disconnected/);
+    const sink = await site.receiver('sink');
+    await until(() => sink.received.length >= 2);
+    expect(sink.received.map((r) => r.body)).toEqual(['x', 'y']);
+  });
 });
