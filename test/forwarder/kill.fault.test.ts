@@ -88,6 +88,7 @@ describe('a forwarder killed with SIGKILL', () => {
       expect(killed.signal).toBe('SIGKILL');
       await run.finish();
     },
+    60_000,
   );
 
   it('again and again at any moment delivers every record exactly once', async () => {
@@ -100,5 +101,5 @@ describe('a forwarder killed with SIGKILL', () => {
       clearTimeout(timer);
     }
     await run.finish();
-  }, 60_000);
+  }, 120_000);
 });

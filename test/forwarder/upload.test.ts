@@ -12,6 +12,7 @@ import {
 } from '@azure/storage-blob';
 import { ChildProcess, TcpGate, temporaryFolder, until } from '@holdfast/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import Database from 'better-sqlite3';
 import { ACCOUNT, type Azurite, connectionString, KEY, startAzurite } from './azurite.ts';
 import { HttpGate } from './http-gate.ts';
 import { idsOf, readBack } from './read-back.ts';
@@ -310,6 +311,23 @@ describe('upload', () => {
     ]);
     expect(idsOf(await stored(), 'anomaly').size).toBe(produced - 1);
     expect(rig.status.link).toBe('up');
+  });
+
+  it('parts a record that cannot be written from all others', async () => {
+    const rig = await start();
+    await rig.module.methods?.holdUpload?.({});
+    rig.apply(1, 700);
+    const db = new Database(`${rig.folder}/forwarder.db`);
+    db.exec("UPDATE outbox SET record = json_set(record, '$.startSeq', 1.5) WHERE number = 1");
+    expect(db.prepare('SELECT kind FROM outbox WHERE number = 1').pluck().get()).toBe('anomaly');
+    db.close();
+    await rig.module.methods?.resumeUpload?.({});
+    await until(() => rig.status.lanes.critical.dead === 1, { timeoutMs: 30_000 });
+    await until(() => rig.status.lanes.critical.delivered === 5, { timeoutMs: 30_000 });
+    const { body } = await rig.fake.get('/v1/dead');
+    expect(body.dead).toMatchObject([
+      { reason: expect.stringContaining('not writable as Parquet') },
+    ]);
   });
 
   it('blames no record when the store has no such container and may not make one', async () => {

@@ -128,7 +128,7 @@ export const settings = z.strictObject({
     .int()
     .min(0)
     .max(64)
-    .default(8)
+    .default(4)
     .describe('Batches of one stream kept in memory that came before their turn. Read at start.'),
 });
 export type Settings = z.output<typeof settings>;

@@ -4,7 +4,7 @@ import type { BlobTarget } from './adapters/blob-target.ts';
 import type { Outbox } from './adapters/outbox.ts';
 import { toParquet } from './adapters/parquet.ts';
 import type { SealedBlob, Sealing } from './adapters/sealing.ts';
-import { failureOf, type UploadFailure } from './adapters/upload-failure.ts';
+import { failureOf, UploadFailure } from './adapters/upload-failure.ts';
 import { Wakeup } from './adapters/wakeup.ts';
 import { nextPause } from './domain/backoff.ts';
 import { Link, PAUSES } from './link.ts';
@@ -262,7 +262,13 @@ export class Uploader {
   #fileOf(blob: SealedBlob): { name: string; body: Uint8Array; metadata: FileMetadata } {
     const { site, sealing } = this.#options;
     const { kind, recordsHash } = blob;
-    const body = toParquet(sealing.records(blob), { site, kind, recordsHash });
+    let body: Uint8Array;
+    try {
+      body = toParquet(sealing.records(blob), { site, kind, recordsHash });
+    } catch (error) {
+      // A record that cannot be written must not hold up the others.
+      throw new UploadFailure('blob', `not writable as Parquet: ${(error as Error).message}`);
+    }
     const metadata = {
       recordsHash,
       count: String(blob.count),
