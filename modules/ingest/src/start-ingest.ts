@@ -25,16 +25,7 @@ export async function startIngest(host: Host): Promise<RunningModule<IngestSetti
   const problem = authProblem(host.env);
   if (problem !== undefined) throw new ConfigurationError([problem]);
   const { clock, log } = host;
-  const journal = Journal.open({
-    path: join(host.env.HOLDFAST_DATA_DIR, 'journal.db'),
-    partitions: host.env.HOLDFAST_PARTITIONS,
-    // A stream name allows less than a module id does.
-    streamPrefix: host.env.IOTEDGE_MODULEID.replace(/[^A-Za-z0-9_-]/g, '-'),
-    newEpoch: () => randomBytes(8).toString('hex'),
-    wallMs: () => clock.wallMs(),
-    keyAgeMsMax: KEY_AGE_MS_MAX,
-    keyCountMax: KEY_COUNT_MAX,
-  });
+  const journal = openJournal(host);
   const rejects = new RejectLog(join(host.env.HOLDFAST_DATA_DIR, 'rejects.db'));
   const metrics = new IngestMetrics(host.metrics);
   const ports = {
@@ -89,6 +80,19 @@ export async function startIngest(host: Host): Promise<RunningModule<IngestSetti
       journal.close();
     },
   };
+}
+
+function openJournal({ env, clock }: Host): Journal {
+  return Journal.open({
+    path: join(env.HOLDFAST_DATA_DIR, 'journal.db'),
+    partitions: env.HOLDFAST_PARTITIONS,
+    // A stream name allows less than a module id does.
+    streamPrefix: env.IOTEDGE_MODULEID.replace(/[^A-Za-z0-9_-]/g, '-'),
+    newEpoch: () => randomBytes(8).toString('hex'),
+    wallMs: () => clock.wallMs(),
+    keyAgeMsMax: KEY_AGE_MS_MAX,
+    keyCountMax: KEY_COUNT_MAX,
+  });
 }
 
 function openSources(

@@ -8,7 +8,7 @@ const inflate = promisify(gunzip);
 
 /** Why a body could not be read, and the status that says so. */
 export interface BodyFault {
-  status: 400 | 413 | 415;
+  status: 400 | 408 | 413 | 415;
   fault: Fault;
 }
 
@@ -16,6 +16,9 @@ export interface BodyFault {
 export class BodyAborted extends Error {
   readonly code = 'INGEST_BODY_ABORTED';
 }
+
+/** How long a body may take: a peer that went away in the middle must not hold memory for ever. */
+const BODY_MS = 60_000;
 
 /** How long a peer may go on sending what nobody reads any more. */
 const DISCARD_MS = 30_000;
@@ -27,6 +30,7 @@ const DISCARD_MS = 30_000;
 export async function readBody(
   request: IncomingMessage,
   bytesMax: number,
+  bodyMs = BODY_MS,
 ): Promise<Buffer | BodyFault> {
   const encoding = (request.headers['content-encoding'] ?? 'identity').toLowerCase();
   if (encoding !== 'identity' && encoding !== 'gzip') {
@@ -35,18 +39,22 @@ export async function readBody(
   }
   const announced = Number(request.headers['content-length'] ?? 0);
   if (announced > bytesMax) {
-    return tooLarge('content-length', announced, bytesMax);
+    return tooLarge('content-length', `${announced} bytes`, bytesMax);
   }
-  const body = await collect(request, bytesMax);
+  const body = await collect(request, bytesMax, bodyMs);
+  if (body === 'late') {
+    const allowed = `must be complete within ${bodyMs / 1000} s`;
+    return { status: 408, fault: { code: 'body-late', path: 'body', allowed } };
+  }
   if (body === undefined) {
-    return tooLarge('body', bytesMax + 1, bytesMax);
+    return tooLarge('body', `more than ${bytesMax} bytes`, bytesMax);
   }
   if (encoding === 'identity') return body;
   try {
     return await inflate(body, { maxOutputLength: bytesMax });
   } catch (error) {
     if (codeOf(error) === 'ERR_BUFFER_TOO_LARGE') {
-      return tooLarge('inflated body', bytesMax + 1, bytesMax);
+      return tooLarge('inflated body', `more than ${bytesMax} bytes`, bytesMax);
     }
     const fault: Fault = { code: 'body-encoding', path: 'body', allowed: 'must be valid gzip' };
     return { status: 400, fault };
@@ -54,24 +62,30 @@ export async function readBody(
 }
 
 /** Undefined when the body has more than `bytesMax` bytes. */
-function collect(request: IncomingMessage, bytesMax: number): Promise<Buffer | undefined> {
+function collect(
+  request: IncomingMessage,
+  bytesMax: number,
+  bodyMs: number,
+): Promise<Buffer | undefined | 'late'> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
-    const onData = (chunk: Buffer): void => {
-      bytes += chunk.length;
-      if (bytes <= bytesMax) {
-        chunks.push(chunk);
-        return;
-      }
+    const stop = (result: undefined | 'late'): void => {
       request.off('data', onData);
       chunks.length = 0;
-      resolve(undefined);
+      resolve(result);
+    };
+    const timer = setTimeout(() => stop('late'), bodyMs);
+    const onData = (chunk: Buffer): void => {
+      bytes += chunk.length;
+      if (bytes <= bytesMax) chunks.push(chunk);
+      else stop(undefined);
     };
     request.on('data', onData);
     request.on('end', () => resolve(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)));
     request.on('error', (error) => reject(new BodyAborted(error.message)));
     request.on('close', () => {
+      clearTimeout(timer);
       if (!request.complete) reject(new BodyAborted('the connection closed'));
     });
   });
@@ -95,8 +109,7 @@ export function discardBody(request: IncomingMessage): Promise<void> {
   });
 }
 
-function tooLarge(path: string, bytes: number, bytesMax: number): BodyFault {
-  const found = bytes > bytesMax + 1 ? `${bytes} bytes` : `more than ${bytesMax} bytes`;
+function tooLarge(path: string, value: string, bytesMax: number): BodyFault {
   const allowed = `must be at most ${bytesMax} bytes`;
-  return { status: 413, fault: { code: 'body-too-large', path, value: found, allowed } };
+  return { status: 413, fault: { code: 'body-too-large', path, value, allowed } };
 }

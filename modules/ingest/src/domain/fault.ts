@@ -25,6 +25,7 @@ export const REFUSAL_CODES = [
   'csv-cells',
   'line-too-long',
   'body-too-large',
+  'body-late',
   'body-encoding',
   'media-type',
 ] as const;
