@@ -40,7 +40,7 @@ async function main(): Promise<number> {
   const site = await startSite({
     folder,
     site: 'demo',
-    say: (line) => display.say(line),
+    say: (line) => display.event(line),
     backoffScale: 0.02,
   });
   const interrupted = new Promise<'interrupted'>((resolve) => {
@@ -148,11 +148,11 @@ async function cutAndRestore(parts: {
   await pause(options.seconds * 1000 * 0.25, signal);
   await site.setLink(false);
   stage.linkUp = false;
-  display.say('link cut: the site goes on by itself');
+  display.event('link cut: the site goes on by itself');
   await pause(options.seconds * 1000 * 0.35, signal);
   await site.setLink(true);
   stage.linkUp = true;
-  display.say('link restored');
+  display.event('link restored');
 }
 
 /** Waits until all readings have their receipt, closes what is open, and waits until all records are delivered. */

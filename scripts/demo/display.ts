@@ -2,6 +2,7 @@
 export class Display {
   readonly #terminal: boolean;
   readonly #write: (text: string) => void;
+  readonly #startedAtMs = performance.now();
   #drawnLines = 0;
   #lastPlainAtMs = Number.NEGATIVE_INFINITY;
 
@@ -14,6 +15,13 @@ export class Display {
   say(line: string): void {
     this.#erase();
     this.#write(`${line}\n`);
+  }
+
+  /** Something that happened, with the time since the start. */
+  event(line: string): void {
+    const seconds = Math.floor((performance.now() - this.#startedAtMs) / 1000);
+    const minutes = String(Math.floor(seconds / 60)).padStart(2, '0');
+    this.say(`${minutes}:${String(seconds % 60).padStart(2, '0')} ${line}`);
   }
 
   /** The current state: `block` for a terminal, `line` every two seconds elsewhere. */
@@ -49,3 +57,9 @@ export const bar = (share: number, width: number): string => {
   const filled = Math.round(Math.min(1, Math.max(0, share)) * width);
   return '█'.repeat(filled) + '░'.repeat(width - filled);
 };
+
+/** Red on a terminal that shows colours: for what is not as it should be. */
+export const alarming = (text: string): string =>
+  process.stdout.isTTY === true && process.stdout.hasColors()
+    ? `\u001b[31m${text}\u001b[39m`
+    : text;

@@ -1,4 +1,5 @@
-import { bar, count, type Display } from './display.ts';
+import { LANES } from '@holdfast/contracts';
+import { alarming, bar, count, type Display } from './display.ts';
 import type { Site } from './site.ts';
 import type { SourceCounts } from './source.ts';
 import { type SiteStatus, sum } from './status.ts';
@@ -33,7 +34,7 @@ export async function watch(options: {
   while (!signal.aborted) {
     const status = await site.status();
     const atMs = performance.now();
-    for (const line of await newAnomalies(site, seen)) display.say(line);
+    for (const line of await newAnomalies(site, seen)) display.event(line);
     const perSecond = ratesBetween(before, { status, atMs });
     if (!signal.aborted)
       display.show(blockOf(site, stage, status, perSecond), lineOf(stage, status, perSecond), atMs);
@@ -71,10 +72,13 @@ function blockOf(site: Site, stage: Stage, status: SiteStatus, rates: Rates): st
     );
   return [
     '',
-    `${stage.progress === undefined ? '' : `${bar(stage.progress, 30)} `}${stage.phase}; link ${stage.linkUp ? 'up' : 'DOWN'}`,
+    `${stage.progress === undefined ? '' : `${bar(stage.progress, 30)} `}${stage.phase}; ${stage.linkUp ? 'link up' : alarming('link DOWN')}`,
     `readings   accepted ${count(ingest?.accepted ?? 0)} (${count(rates.accepted)}/s)   applied ${count(forwarder?.applied ?? 0)} (${count(rates.applied)}/s)   in flight ${count(ingest?.inFlight ?? 0)}`,
-    ...Object.entries(forwarder?.lanes ?? {}).map(
-      ([lane, counts]) =>
+    ...LANES.flatMap((lane) => {
+      const counts = forwarder?.lanes[lane];
+      return counts === undefined ? [] : [{ lane, counts }];
+    }).map(
+      ({ lane, counts }) =>
         `lane ${lane.padEnd(9)} waiting ${count(counts.pending).padStart(7)}   delivered ${count(counts.delivered).padStart(7)}   denied ${count(counts.denied)}`,
     ),
     `anomalies  open ${forwarder?.anomalies.open ?? 0}, in all ${forwarder?.anomalies.total ?? 0}`,
