@@ -75,7 +75,7 @@ async function play(parts: {
 }): Promise<Outcome> {
   const { site, options, workload, display } = parts;
   await untilReady(site, MODULES, 60_000);
-  display.say(
+  display.event(
     `modules ready: ${MODULES.map((module) => `${module} ${site.url(module)}`).join(', ')}`,
   );
 
@@ -89,7 +89,7 @@ async function play(parts: {
         edge: site.edge,
         seed: options.seed,
         signal: feeding.signal,
-        say: (line) => display.say(line),
+        say: (line) => display.event(line),
       })
     : Promise.resolve(0);
   const link = cutAndRestore({ site, options, stage, display, signal: feeding.signal });
