@@ -80,6 +80,18 @@ describe('the first connection', () => {
   });
 });
 
+describe('a connection string instead of the workload API', () => {
+  it('connects as well, and again after the hub was away', async () => {
+    hub = await LocalHub.open();
+    const probe = await hub.probe(hub.connectionStringEnvironment());
+    await until(() => isConnected(probe), { timeoutMs: 20_000, what: () => probe.output });
+    await expectAlive(probe, 'by key');
+    await hub.disconnect();
+    await expectAlive(probe, 'by key again');
+    expect(hub.workload.asked).toEqual({});
+  });
+});
+
 describe('a link that goes silent', () => {
   it('fails sends in time with a wish to repeat, and comes back', async () => {
     hub = await LocalHub.open({ sendTimeoutMs: 500, openTimeoutMs: 1_000 });

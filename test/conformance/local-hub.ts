@@ -111,6 +111,20 @@ export class LocalHub implements ConformanceHub {
     };
   }
 
+  /** What the older development tool iotedgehubdev sets instead: a key of its own and no workload API. */
+  connectionStringEnvironment(): Record<string, string> {
+    const caFile = join(this.#folder, 'trusted.pem');
+    writeFileSync(caFile, this.trustBundlePem);
+    const parts = [
+      `HostName=${HUB_HOST}`,
+      `GatewayHostName=localhost:${this.gate.port}`,
+      `DeviceId=${DEVICE}`,
+      'ModuleId=probe',
+      `SharedAccessKey=${this.config.identities.probe}`,
+    ];
+    return { EdgeHubConnectionString: parts.join(';'), EdgeModuleCACertificateFile: caFile };
+  }
+
   async start(): Promise<void> {
     const file = join(this.#folder, 'hub.json');
     writeFileSync(file, JSON.stringify(this.config));
@@ -141,9 +155,9 @@ export class LocalHub implements ConformanceHub {
     rmSync(this.config.stateDir, { recursive: true, force: true });
   }
 
-  async probe(): Promise<ProbeClient> {
+  async probe(environment = this.environment()): Promise<ProbeClient> {
     const probe = new ProbeClient({
-      ...this.environment(),
+      ...environment,
       PROBE_COMMITTED: join(this.#folder, 'committed'),
       PROBE_TIMING: JSON.stringify(this.timing),
     });

@@ -15,6 +15,9 @@ function guarded(): {
   const connectOptions: Record<string, unknown>[] = [];
   const client: MqttClient = {
     handleMessage: (_packet, done) => done(),
+    publish: (topic, _payload, _options, callback) => {
+      callback(topic === 'bad' ? new Error('bad') : undefined, { payload: 'the body' });
+    },
     stream: { destroy: () => void cuts++ },
   };
   class MqttBase {
@@ -77,6 +80,15 @@ describe('guarded acknowledgement', () => {
 
   it('keeps the options of the SDK and sets the keepalive', () => {
     expect(guarded().connectOptions).toEqual([{ ca: 'CA', keepalive: 60 }]);
+  });
+
+  it('answers a publish without the packet, and passes errors on', () => {
+    const { client } = guarded();
+    const answers: unknown[][] = [];
+    for (const topic of ['good', 'bad']) {
+      client.publish(topic, 'the body', {}, (...answer) => answers.push(answer));
+    }
+    expect(answers).toEqual([[undefined], [new Error('bad')]]);
   });
 
   it('cuts when retired, and each connection that is made after that', async () => {

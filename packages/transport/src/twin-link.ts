@@ -34,6 +34,7 @@ export class TwinLink {
   /** Of the newest notice of a change. */
   #announced = 0;
   #reading = false;
+  #again = false;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
 
@@ -68,6 +69,7 @@ export class TwinLink {
   async #read(): Promise<void> {
     if (this.#reading || this.#stopped) return;
     this.#reading = true;
+    this.#again = false;
     clearTimeout(this.#timer);
     let nextMs = this.#parts.timing.probeEveryMs;
     try {
@@ -93,7 +95,13 @@ export class TwinLink {
     } finally {
       this.#reading = false;
     }
-    this.#plan(nextMs);
+    this.#plan(this.#again ? 0 : nextMs);
+  }
+
+  /** Now, or when the read under way is over: its answer may be older than the reason to look. */
+  #readAgain(): void {
+    if (this.#reading) this.#again = true;
+    else this.#plan(0);
   }
 
   #take(twin: Twin): void {
@@ -116,7 +124,12 @@ export class TwinLink {
       // The SDK also tells what it has just read itself; that is the cached document.
       if (document === twin.properties.desired) return;
       this.#announced = Math.max(this.#announced, Number(document.$version ?? 0));
-      this.#plan(0);
+      this.#readAgain();
+    });
+    // Adding the listener has asked for the subscription. A change between the answer to the first read and the
+    // subscription is announced to nobody, so the document is read once more when the subscription stands.
+    twin.enableTwinDesiredPropertiesUpdates((error?: Error) => {
+      if (error === undefined || error === null) this.#readAgain();
     });
   }
 
