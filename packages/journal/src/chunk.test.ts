@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { ChunkWriter, readChunk } from './chunk.ts';
+import { readChunk } from './chunk.ts';
+import { ChunkWriter } from './chunk-writer.ts';
 import type { JournalReading } from './port.ts';
 import { appendRows, noRows, type RowColumns } from './row-columns.ts';
 

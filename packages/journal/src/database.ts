@@ -91,6 +91,26 @@ function prepareSchema(db: Database.Database, path: string): void {
   }
 }
 
+export type InTransaction = <T>(work: () => T) => T;
+
+/** Runs work in a transaction: durable when it returns, undone when it throws. */
+export function transactions(db: Database.Database, path: string): InTransaction {
+  const begin = db.prepare('BEGIN IMMEDIATE');
+  const commit = db.prepare('COMMIT');
+  const rollback = db.prepare('ROLLBACK');
+  return (work) => {
+    begin.run();
+    try {
+      const result = work();
+      commit.run();
+      return result;
+    } catch (error) {
+      if (db.inTransaction) rollback.run();
+      throw asJournalError(error, path);
+    }
+  };
+}
+
 /** The errors of SQLite that an owner can do something about, by code; everything else as it is. */
 export function asJournalError(error: unknown, path: string): unknown {
   const code = (error as { code?: unknown }).code;

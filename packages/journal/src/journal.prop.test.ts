@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { Journal } from './journal.ts';
-import { JournalModel } from './journal-model.ts';
 import type { JournalReading } from './port.ts';
+import { JournalModel } from './testing/journal-model.ts';
 
 /**
  * Goal: the journal on disk is never different from one that is arrays in memory, whatever is done to it in whatever
@@ -186,7 +186,7 @@ describe('Journal as a model', () => {
         fc.array(operation, { minLength: 1, maxLength: 40, size: 'max' }),
         run,
       ),
-      { numRuns: 150, interruptAfterTimeLimit: 15_000 },
+      { numRuns: 150, interruptAfterTimeLimit: 9_000 },
     );
   }, 60_000);
 
@@ -215,7 +215,7 @@ describe('Journal as a model', () => {
           after.close();
         },
       ),
-      { numRuns: 60, interruptAfterTimeLimit: 15_000 },
+      { numRuns: 60, interruptAfterTimeLimit: 5_000 },
     );
   }, 60_000);
 });

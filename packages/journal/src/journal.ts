@@ -1,11 +1,12 @@
 import { statSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import type Database from 'better-sqlite3';
-import { CHUNK_CELLS_MAX, CHUNK_ROWS_MAX, ChunkWriter } from './chunk.ts';
-import { asJournalError, openDatabase, PAGE_BYTES } from './database.ts';
+import { ChunkWriter, chunkEnd } from './chunk-writer.ts';
+import { asJournalError, type InTransaction, openDatabase, transactions } from './database.ts';
 import { JournalError } from './errors.ts';
+import { Housekeeping } from './housekeeping.ts';
 import { IdempotencyKeys } from './idempotency-keys.ts';
-import { Partition, type StreamRow } from './partition.ts';
+import type { Partition } from './partition.ts';
 import type {
   EpochStart,
   JournalBatch,
@@ -16,19 +17,10 @@ import type {
   JournalStream,
   ReadOptions,
 } from './port.ts';
-import { LOOKBACK_SPAN } from './tail.ts';
+import { StreamTable } from './stream-table.ts';
 
-/** A receipt is durable after this long at the latest; a lost one costs a resend, nothing else. */
-const PRUNE_AFTER_MS = 1_000;
-/** Or after so many rows, so that the file stays small at full speed. */
-const PRUNE_AFTER_ROWS = 50_000;
 /** Assets whose partition is remembered; a hash costs about a third of a microsecond. */
 const ASSETS_REMEMBERED = 50_000;
-/** About what ten seconds at full speed need; taking space from the file system anew costs more than keeping it. */
-const FREE_BYTES_MAX = 64 * 1024 * 1024;
-/** Pages given back in one step: about a millisecond. */
-const VACUUM_PAGES = 256;
-
 interface Entry {
   readings: readonly JournalReading[];
   key?: JournalKey;
@@ -43,21 +35,14 @@ interface Entry {
 export class Journal {
   readonly #db: Database.Database;
   readonly #options: JournalOptions;
-  readonly #partitions: Partition[] = [];
+  readonly #table: StreamTable;
+  readonly #partitions: readonly Partition[];
   readonly #keys: IdempotencyKeys;
+  readonly #housekeeping: Housekeeping;
+  readonly #inTransaction: InTransaction;
   readonly #writer = new ChunkWriter();
   readonly #partitionOf = new Map<string, number>();
-  readonly #saveStream: Database.Statement;
-  readonly #sql: {
-    begin: Database.Statement;
-    commit: Database.Statement;
-    rollback: Database.Statement;
-  };
   #lookback: number;
-  #timer: NodeJS.Timeout | undefined;
-  #step: NodeJS.Immediate | undefined;
-  #rowsToPrune = 0;
-  #keysToPrune = false;
   #closed = false;
 
   /** @throws JournalError JOURNAL_LOCKED, JOURNAL_SCHEMA, JOURNAL_OPTIONS, JOURNAL_DAMAGED, JOURNAL_DISK */
@@ -74,25 +59,25 @@ export class Journal {
   private constructor(db: Database.Database, options: JournalOptions) {
     this.#db = db;
     this.#options = options;
-    this.#sql = {
-      begin: db.prepare('BEGIN IMMEDIATE'),
-      commit: db.prepare('COMMIT'),
-      rollback: db.prepare('ROLLBACK'),
-    };
-    this.#saveStream = db.prepare(
-      `INSERT INTO stream (partition, epoch, base, receipted, lost) VALUES (?, ?, ?, ?, ?)
-       ON CONFLICT (partition) DO UPDATE SET epoch = excluded.epoch, base = excluded.base,
-         receipted = excluded.receipted, lost = excluded.lost`,
-    );
-    this.#transaction(() => this.#load());
+    this.#inTransaction = transactions(db, options.path);
+    this.#table = new StreamTable(db);
+    this.#partitions = this.#inTransaction(() => this.#table.load(options));
     this.#keys = new IdempotencyKeys(db, {
       ageMsMax: options.keyAgeMsMax ?? 86_400_000,
       countMax: options.keyCountMax ?? 200_000,
     });
     const lookback = db.prepare("SELECT value FROM setting WHERE name = 'lookback'").pluck().get();
     this.#lookback = (lookback as number | undefined) ?? 0;
-    // Receipts may have come in just before the last end, and their rows are still there.
-    this.#prunesSoon();
+    this.#housekeeping = new Housekeeping({
+      db,
+      inTransaction: this.#inTransaction,
+      table: this.#table,
+      partitions: this.#partitions,
+      keys: this.#keys,
+      wallMs: options.wallMs,
+      keepLookback: () => this.#lookback > 0,
+      freeBytesMax: options.freeBytesMax,
+    });
   }
 
   /** Live: each is always as it is now. */
@@ -126,7 +111,7 @@ export class Journal {
     this.#refuseWhenFull();
     const wallMs = this.#options.wallMs();
     const { positions, rows } = this.#sort(entries);
-    const inserted = this.#transaction(() => {
+    const inserted = this.#inTransaction(() => {
       entries.forEach(({ key }, index) => {
         if (key) this.#keys.insert(key, positions[index]!, wallMs);
       });
@@ -138,10 +123,7 @@ export class Journal {
       const partition = this.#partitions[index]!;
       partition.inserted(partition.storedAppended + readings.length, inserted[index]!);
     });
-    if (entries.some((entry) => entry.key)) {
-      this.#keysToPrune = true;
-      this.#prunesSoon();
-    }
+    if (entries.some((entry) => entry.key)) this.#housekeeping.keyAdded();
     return positions;
   }
 
@@ -189,14 +171,13 @@ export class Journal {
     if (rows <= 0) return;
     stream.storedReceipted += rows;
     stream.receiptDirty = true;
-    this.#rowsToPrune += rows;
-    if (this.#rowsToPrune >= PRUNE_AFTER_ROWS) this.#prunesNext();
-    else this.#prunesSoon();
+    this.#housekeeping.receipted(rows);
   }
 
   /** Does now, and to the end, what `receipt` leaves for later. */
   prune(): void {
-    while (this.#pruneStep());
+    this.#refuseWhenClosed();
+    while (this.#housekeeping.step());
   }
 
   /** Rows of lookback that are kept behind the receipts; durable. */
@@ -206,7 +187,7 @@ export class Journal {
 
   setLookback(rows: number): void {
     this.#refuseWhenClosed();
-    this.#transaction(() =>
+    this.#inTransaction(() =>
       this.#db
         .prepare("INSERT OR REPLACE INTO setting (name, value) VALUES ('lookback', ?)")
         .run(rows),
@@ -242,8 +223,8 @@ export class Journal {
     const { base, lost } = stream.nextBase();
     const epoch = this.#options.newEpoch();
     const count = lost.reduce((sum, range) => sum + range.last - range.first + 1, 0);
-    this.#transaction(() =>
-      this.#saveStream.run(partition, epoch, base, base, stream.lost + count),
+    this.#inTransaction(() =>
+      this.#table.save({ partition, epoch, base, receipted: base, lost: stream.lost + count }),
     );
     stream.epoch = epoch;
     stream.storedBase = base;
@@ -260,30 +241,10 @@ export class Journal {
   /** Makes receipts durable and closes the file. Idempotent. */
   close(): void {
     if (this.#closed) return;
-    this.#cancel();
-    this.#transaction(() => this.#saveReceipts());
+    this.#housekeeping.cancel();
+    this.#inTransaction(() => this.#table.saveReceipts(this.#partitions));
     this.#closed = true;
     this.#db.close();
-  }
-
-  #load(): void {
-    const rows = this.#db.prepare('SELECT * FROM stream ORDER BY partition').all() as StreamRow[];
-    const { partitions, streamPrefix, newEpoch, lookbackSpan = LOOKBACK_SPAN } = this.#options;
-    if (rows.length > 0 && rows.length !== partitions) {
-      throw new JournalError(
-        'JOURNAL_OPTIONS',
-        `${this.#options.path} has ${rows.length} partitions, not ${partitions}: the number is fixed when a journal is created, because an asset must stay in its stream.`,
-      );
-    }
-    for (let partition = 0; partition < partitions; partition += 1) {
-      let row = rows[partition];
-      if (row === undefined) {
-        row = { partition, epoch: newEpoch(), base: 0, receipted: 0, lost: 0 };
-        this.#saveStream.run(partition, row.epoch, 0, 0, 0);
-      }
-      const place = { stream: `${streamPrefix}-${partition}`, lookbackSpan };
-      this.#partitions.push(new Partition(this.#db, place, row));
-    }
   }
 
   #sort(entries: readonly Entry[]): { positions: JournalPosition[][]; rows: JournalReading[][] } {
@@ -319,89 +280,6 @@ export class Journal {
     return bytes;
   }
 
-  #prunesSoon(): void {
-    if (this.#timer !== undefined || this.#step !== undefined) return;
-    this.#timer = setTimeout(() => this.#background(), PRUNE_AFTER_MS).unref();
-  }
-
-  #prunesNext(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.#step ??= setImmediate(() => this.#background()).unref();
-  }
-
-  #background(): void {
-    this.#cancel();
-    try {
-      if (this.#pruneStep()) this.#prunesNext();
-    } catch (error) {
-      // A full disk: what could not be forgotten is forgotten later. `append` tells the owner about the disk.
-      if ((error as { code?: unknown }).code !== 'JOURNAL_DISK') throw error;
-      this.#prunesSoon();
-    }
-  }
-
-  #cancel(): void {
-    clearTimeout(this.#timer);
-    clearImmediate(this.#step);
-    this.#timer = undefined;
-    this.#step = undefined;
-  }
-
-  /** True when there is more to do. */
-  #pruneStep(): boolean {
-    this.#refuseWhenClosed();
-    this.#rowsToPrune = 0;
-    const { pruned, keys } = this.#transaction(() => {
-      this.#saveReceipts();
-      return {
-        pruned: this.#partitions.map((partition) => partition.prune(this.#lookback > 0)),
-        keys: this.#keysToPrune && this.#keys.prune(this.#options.wallMs()),
-      };
-    });
-    this.#receiptsSaved();
-    this.#keysToPrune = keys;
-    let more = keys;
-    pruned.forEach((step, index) => {
-      if (step === undefined) return;
-      this.#partitions[index]!.pruned(step);
-      if (step.more) more = true;
-    });
-    return this.#vacuumStep() || more;
-  }
-
-  #vacuumStep(): boolean {
-    const free = this.#db.pragma('freelist_count', { simple: true }) as number;
-    const keep = (this.#options.freeBytesMax ?? FREE_BYTES_MAX) / PAGE_BYTES;
-    if (free <= keep) return false;
-    this.#db.exec(`PRAGMA incremental_vacuum(${VACUUM_PAGES})`);
-    return free - VACUUM_PAGES > keep;
-  }
-
-  #saveReceipts(): void {
-    for (const stream of this.#partitions) {
-      if (!stream.receiptDirty) continue;
-      const { partition, epoch, storedBase, storedReceipted, lost } = stream;
-      this.#saveStream.run(partition, epoch, storedBase, storedReceipted, lost);
-    }
-  }
-
-  #receiptsSaved(): void {
-    for (const stream of this.#partitions) stream.receiptDirty = false;
-  }
-
-  #transaction<T>(work: () => T): T {
-    this.#sql.begin.run();
-    try {
-      const result = work();
-      this.#sql.commit.run();
-      return result;
-    } catch (error) {
-      if (this.#db.inTransaction) this.#sql.rollback.run();
-      throw asJournalError(error, this.#options.path);
-    }
-  }
-
   #refuseWhenClosed(): void {
     if (this.#closed) throw new JournalError('JOURNAL_CLOSED', 'The journal is closed.');
   }
@@ -416,16 +294,4 @@ export class Journal {
       `${readings} readings wait for their receipt in ${bytes} bytes, and ${cap} are allowed.`,
     );
   }
-}
-
-/** End of the chunk that begins at `start`, within the bounds of a chunk. */
-function chunkEnd(rows: readonly JournalReading[], start: number): number {
-  let cells = 0;
-  let end = start;
-  while (end < rows.length && end - start < CHUNK_ROWS_MAX) {
-    cells += rows[end]!.signals.length + 1;
-    if (cells > CHUNK_CELLS_MAX && end > start) break;
-    end += 1;
-  }
-  return end;
 }

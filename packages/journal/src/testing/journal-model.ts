@@ -1,7 +1,7 @@
 import type { AssetReadings } from '@holdfast/contracts';
 import { expect } from '@jest/globals';
-import type { Journal } from './journal.ts';
-import type { JournalReading, ReadOptions } from './port.ts';
+import type { Journal } from '../journal.ts';
+import type { JournalReading, ReadOptions } from '../port.ts';
 
 interface ModelStream {
   /** All rows ever, stored number = index + 1. */
