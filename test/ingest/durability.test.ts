@@ -4,10 +4,11 @@
  * Method: real processes killed under load; the journal is read from the disk afterwards.
  */
 import { writeFileSync } from 'node:fs';
+import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { ChildProcess, until } from '@holdfast/testkit';
 import { afterAll, describe, expect, it, jest } from '@jest/globals';
-import { aPost, IngestProcess } from './ingest-process.ts';
+import { aPost, IngestProcess, TOKEN } from './ingest-process.ts';
 
 // Processes start slowly on a busy machine.
 jest.setTimeout(120_000);
@@ -154,5 +155,38 @@ describe('back-pressure', () => {
     const free = await IngestProcess.start({ folder: first.folder });
     expect((await free.post({ body })).status).toBe(202);
     await free.child.kill();
+  });
+
+  it('answers 429 while requests under way hold all the memory that they may', async () => {
+    const first = await IngestProcess.start();
+    await first.child.stop();
+    keepSettings(first.folder, { memoryBytesMax: 1_048_576 });
+    const ingest = await IngestProcess.start({ folder: first.folder });
+    const slow = httpRequest({
+      host: '127.0.0.1',
+      port: ingest.port,
+      method: 'POST',
+      path: '/v1/readings',
+      agent: false,
+      headers: {
+        authorization: `Bearer ${TOKEN}`,
+        'content-type': 'application/json',
+        'content-length': '1000000',
+      },
+    });
+    slow.on('error', () => undefined);
+    slow.write('[');
+    const body = aPost(1).padEnd(100_000);
+    const held = await until(
+      async () => {
+        const answer = await ingest.post({ body });
+        return answer.status === 429 ? answer : undefined;
+      },
+      { timeoutMs: 60_000 },
+    );
+    expect(held.body.detail).toMatch('requests under way hold 1000000 of 1048576 bytes');
+    slow.destroy();
+    await until(async () => (await ingest.post({ body })).status === 202, { timeoutMs: 60_000 });
+    await ingest.child.kill();
   });
 });

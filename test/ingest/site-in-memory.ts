@@ -128,6 +128,8 @@ export async function startSite(
     clock: { monotonicMs: () => performance.now(), wallMs: () => Date.now() },
     environment: variables,
     fatal: (error) => {
+      // The transport reports the same error again once it has reached it; the process would be gone by then.
+      if (fatal.includes(error)) return undefined as never;
       fatal.push(error);
       throw error;
     },

@@ -277,6 +277,34 @@ describe('input devices', () => {
   });
 });
 
+describe('input devices with a full journal', () => {
+  it('ends the process, so that the message stays in the hub', async () => {
+    const site = await start();
+    site.receiver.silent = true;
+    site.hub.setDesired('ingest', { capBytes: 1_048_576 });
+    await until(() => JSON.stringify(site.hub.reported('ingest')).includes('accepted'));
+    const rows = Array.from({ length: 4000 }, () => ({
+      asset: 'pump-1',
+      t: Date.now(),
+      values: { value: Math.random(), noise: Math.random(), more: Math.random() },
+    }));
+    const body = Buffer.from(JSON.stringify(rows));
+    for (let count = 0; count < 40; count += 1) {
+      site.hub.deliver('ingest', {
+        input: 'devices',
+        sender: 'plc',
+        messageId: `m-${count}`,
+        body,
+      });
+    }
+    await until(() => site.fatal.length > 0, { timeoutMs: 60_000 });
+    expect(site.fatal[0]).toMatchObject({ code: 'INGEST_BUSY' });
+    // What was taken and what still waits in the hub is all there was.
+    expect(site.status().accepted / 4000 + site.hub.queued('ingest')).toBe(40);
+    expect(site.status().accountsHold).toBe(true);
+  });
+});
+
 describe('settings from the twin', () => {
   it('take effect at once, and bad ones are refused by name', async () => {
     const site = await start();
