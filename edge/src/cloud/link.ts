@@ -45,7 +45,10 @@ export class Link {
     // Set before the wait, so that two calls do not listen twice.
     this.#server = server;
     await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
+      server.once('error', (error) => {
+        this.#server = undefined;
+        reject(error);
+      });
       server.listen(this.#port, host, resolve);
     });
     this.#port = (server.address() as AddressInfo).port;

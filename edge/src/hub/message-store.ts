@@ -116,6 +116,12 @@ export class MessageStore {
     };
   }
 
+  /** Id of the newest message ever stored; 0 when there was none. */
+  lastId(): number {
+    const row = this.#sql.lastId.get() as { seq: number } | undefined;
+    return row?.seq ?? 0;
+  }
+
   /** Gives up to `pages` free pages back to the file system; returns how many are still free. */
   shrink(pages: number): number {
     this.#db.pragma(`incremental_vacuum(${pages})`);
@@ -180,6 +186,7 @@ function prepare(db: HubDatabase) {
     endpoint: sql('SELECT id FROM endpoint WHERE name = ?'),
     addEndpoint: sql('INSERT OR IGNORE INTO endpoint (name) VALUES (?)'),
     insertMessage: sql('INSERT INTO message (meta, body) VALUES (?, ?)'),
+    lastId: sql("SELECT seq FROM sqlite_sequence WHERE name = 'message'"),
     message: sql('SELECT meta, body FROM message WHERE id = ?'),
     deleteMessage: sql('DELETE FROM message WHERE id = ?'),
     insertEntry: sql(

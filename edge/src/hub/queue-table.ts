@@ -82,14 +82,7 @@ export class QueueTable {
       if (endpoints.has(queue.endpoint)) continue;
       this.#queues.delete(key);
       this.#ports.onQueueRemoved(queue);
-      for (;;) {
-        this.#inbox.flush();
-        const entries = this.#store.page(queue.endpoint, queue.priority, 0, SWEEP_PAGE);
-        if (entries.length === 0) break;
-        for (const entry of entries) this.#settle(queue, entry.messageId);
-        this.#dropped(queue, 'endpoint_removed', entries.length);
-        await turn();
-      }
+      await this.#empty(queue);
     }
   }
 
@@ -109,6 +102,24 @@ export class QueueTable {
     return [...this.#queues.values()]
       .filter((queue) => queue.endpoint === UPSTREAM)
       .sort((a, b) => a.priority - b.priority);
+  }
+
+  /** Up to what is stored now: a route that comes back meanwhile begins with an empty queue. */
+  async #empty(queue: EndpointQueue): Promise<void> {
+    this.#inbox.flush();
+    const through = this.#store.lastId();
+    for (let after = 0; ; ) {
+      const entries = this.#store
+        .page(queue.endpoint, queue.priority, after, SWEEP_PAGE)
+        .filter((entry) => entry.messageId <= through);
+      const last = entries.at(-1);
+      if (last === undefined) return;
+      after = last.messageId;
+      for (const entry of entries) this.#settle(queue, entry.messageId);
+      this.#dropped(queue, 'endpoint_removed', entries.length);
+      this.#inbox.flush();
+      await turn();
+    }
   }
 
   /**
