@@ -2,15 +2,15 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { StreamReceiver } from './receiver.ts';
 import { StreamSender } from './sender.ts';
-import { endsWith, PLANTED_BUGS } from './simulation/planted-bugs.ts';
-import { happen, history } from './simulation/run.ts';
-import type { Ends } from './simulation/world.ts';
+import { endsWith, PLANTED_BUGS } from './testing/planted-bugs.ts';
+import { happen, history } from './testing/run.ts';
+import type { Ends } from './testing/world.ts';
 
 /**
  * Goal: whatever the network and the two processes do, every accepted row is applied exactly once and in order, no
  * receipt goes beyond a commit, nothing floods, and once the network is healed everything arrives. Method: random
  * histories of appends, sends, deliveries in any order, losses, repetitions, waits, crashes of either side at every
- * step, rewinds and new epochs, checked event by event (simulation/world.ts). To know that the checks see anything,
+ * step, rewinds and new epochs, checked event by event (testing/world.ts). To know that the checks see anything,
  * the same is done with programs that have one bug each, and each must be found. fast-check prints seed and path.
  */
 const RUNS = 1_500;
