@@ -142,10 +142,11 @@ export class Uploader {
     this.#blobPauses.clear();
     this.#makeDue();
     for (;;) {
+      if (this.#stopping) return 'the module is stopping';
       this.#wakeAll();
       if (this.#nothingDue()) return undefined;
       if (this.#failures > failures) return this.link.lastError ?? 'the store refused a blob';
-      if (clock.monotonicMs() > deadline || this.#stopping) return 'there was not enough time';
+      if (clock.monotonicMs() > deadline) return 'there was not enough time';
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
