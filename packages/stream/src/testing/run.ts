@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { type CrashPoint, type Ends, Violation, World } from './world.ts';
+import { Violation } from './violation.ts';
+import { type CrashPoint, type Ends, World } from './world.ts';
 
 /** Steps after which a healed network must have delivered everything. */
 const HEALED_STEPS_MAX = 400;

@@ -1,6 +1,7 @@
 import type { OfferResult, StreamBatch, StreamReceipt } from '../port.ts';
 import type { StreamReceiver } from '../receiver.ts';
 import type { StreamSender } from '../sender.ts';
+import { must } from './violation.ts';
 
 /** A batch in the network; `rows` are the identities of its readings. */
 export interface SimulatedBatch extends StreamBatch {
@@ -30,13 +31,6 @@ export type CrashPoint =
   | 'before commit'
   | 'after receipts, before commit'
   | 'after commit';
-
-/** Something that must never happen has happened. */
-export class Violation extends Error {}
-
-function must(holds: boolean, what: string): asserts holds {
-  if (!holds) throw new Violation(what);
-}
 
 /**
  * A journal, a sender, a network that loses, repeats, delays and reorders, and a receiver with a durable position.
