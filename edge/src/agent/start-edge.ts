@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type CertificateAuthority, openAuthority } from '../certificates/index.ts';
 import type { DeployedModule, Deployment } from '../deployment/deployment.ts';
 import { readDeployment } from '../deployment/project.ts';
+import { HUB_ENVIRONMENT, HUB_NODE_ARGUMENTS } from '../hub/process-options.ts';
 import { inStartupOrder, LocalEdge } from './edge.ts';
 import type { EdgeEvent, EdgeHandle, EdgeOptions } from './edge-handle.ts';
 import { hubConfigOf, writeHubConfig } from './hub-config.ts';
@@ -171,8 +172,9 @@ async function startHub(
     spec: () => ({
       entry: path.join(import.meta.dirname, '../hub/main.ts'),
       args: [file],
+      nodeArguments: HUB_NODE_ARGUMENTS,
       cwd: state.root,
-      env: runtimeLevel(deployment.edgeHub.env),
+      env: { ...HUB_ENVIRONMENT, ...runtimeLevel(deployment.edgeHub.env) },
     }),
   });
   const hubControl = new HubControl(state.socket('hub'));

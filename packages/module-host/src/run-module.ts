@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { createTransport } from '@holdfast/transport';
 import type { z } from 'zod';
 import { readEnvironment, unknownVariables } from './environment.ts';
+import { keepHeapSmall } from './heap.ts';
 import { createLog, errorFields } from './log.ts';
 import type { Clock, Log, ModuleDefinition } from './port.ts';
 import { type RunningHost, startHost } from './start-host.ts';
@@ -24,6 +25,7 @@ const systemClock: Clock = {
 export async function runModule<Env extends z.ZodObject, Settings extends z.ZodObject>(
   definition: ModuleDefinition<Env, Settings>,
 ): Promise<void> {
+  keepHeapSmall();
   // A reader of the log that goes away must not take the module with it.
   process.stdout.on('error', () => {});
   const log = createLog({
