@@ -111,6 +111,7 @@ describe('a module process on the hub', () => {
 
   it('ends with 1 when a handler throws, and the message waits for the next life', async () => {
     const child = await onHub();
+    await until(async () => (await hub?.invoke('ping', {}))?.status === 200);
     // Sent to itself; the method is not answered if the process ends first.
     const emitted = hub?.invoke('emit', 'poison').catch(() => {});
     expect(await child.exited).toEqual({ code: 1, signal: null });
