@@ -27,6 +27,8 @@ export async function startSite(options: {
   site: string;
   say: (line: string) => void;
   backoffScale?: number;
+  /** Folder with a bundle of each module, as in the images; without it the modules run from their sources. */
+  bundles?: string;
 }): Promise<Site> {
   const { folder, say } = options;
   mkdirSync(path.join(folder, 'storage'), { recursive: true });
@@ -46,6 +48,7 @@ export async function startSite(options: {
         HOLDFAST_STORAGE_CONNECTION_STRING: storage.connectionString(gate.port),
         HOLDFAST_MODEL_PATH: path.join(ROOT, 'scenarios/pump-loop/bundle'),
       },
+      ...(options.bundles === undefined ? {} : { moduleCommand: commandsIn(options.bundles) }),
       ...(options.backoffScale === undefined ? {} : { backoffScale: options.backoffScale }),
     });
   } catch (error) {
@@ -83,6 +86,11 @@ export async function startSite(options: {
     },
   };
 }
+
+const MODULES = ['ingest', 'inference', 'forwarder'];
+
+const commandsIn = (bundles: string): Record<string, { entry: string }> =>
+  Object.fromEntries(MODULES.map((id) => [id, { entry: path.join(bundles, id, 'main.js') }]));
 
 /** Waits until every module says it is ready. @throws Error that names the module and its reason after `timeoutMs`. */
 export async function untilReady(

@@ -22,7 +22,7 @@ type Waiting = Arrival & { done: (error?: Error) => void };
 
 /**
  * Joins what arrives in one turn of the event loop (the packets of a read chunk, of all connections) into one
- * transaction. `done` is called after the fsync, in the order of arrival, so an acknowledgement never precedes
+ * transaction. `done` is called after the commit, in the order of arrival, so an acknowledgement never precedes
  * its commit; with an error when nothing was stored.
  */
 export class Inbox {

@@ -49,7 +49,7 @@ export class MessageStore {
     }
   }
 
-  /** One transaction, fsynced when it returns: stores what arrived, removes what is settled. All or nothing. */
+  /** One transaction: stores what arrived, removes what is settled. All or nothing. */
   commit(
     arrivals: readonly Arrival[],
     settled: readonly Settlement[],
