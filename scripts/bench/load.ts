@@ -3,6 +3,7 @@
  * Raw sockets with kept-alive connections, one request at a time on each, so that the generator costs little.
  */
 import { connect, type Socket } from 'node:net';
+import { assetNames, PERIOD_MS, SIGNALS, simulate } from '@holdfast/pump-loop';
 
 export interface LoadOptions {
   port: number;
@@ -29,50 +30,53 @@ export interface LoadResult {
   latencyMs: { p50: number; p99: number };
 }
 
-const SIGNALS = [
-  'Accelerometer1RMS',
-  'Accelerometer2RMS',
-  'Current',
-  'Pressure',
-  'Temperature',
-  'Thermocouple',
-  'Voltage',
-  'Volume Flow RateRMS',
-];
-const LEVELS = [0.2, 0.28, 2.2, 0.4, 71, 26, 235, 60];
 const ASSETS = 8;
+/** Rows of each asset that are simulated in advance; they are fed over and over, at times that go on. */
+const SIMULATED = 3_600;
+const START_MS = Date.now() - 30 * 86_400_000;
 
-/** Values as a pump loop has them: what matters to the run time is only how many digits they have. */
-const signalValue = (signal: number, row: number): number =>
-  Number((LEVELS[signal]! * (1 + 0.01 * Math.sin(row * 0.37 + signal))).toPrecision(6));
+/** What healthy pump loops measure, `[asset][signal][row]`: a load in which every row is an alarm would be another load. */
+const measured = assetNames(ASSETS).map(() => SIGNALS.map((): (number | null)[] => []));
+for (const { asset, values } of simulate({
+  seed: 1,
+  assets: ASSETS,
+  startMs: START_MS,
+  seconds: SIMULATED,
+})) {
+  const columns = measured[assetNames(ASSETS).indexOf(asset)];
+  for (const [signal, name] of SIGNALS.entries()) columns?.[signal]?.push(values[name]);
+}
+const names = assetNames(ASSETS);
 
-/** Every asset has a clock of its own, one second a row, that never goes back. */
-const clocks = Array.from({ length: ASSETS }, () => Date.now() - 30 * 86_400_000);
+/** Rows that each asset has fed so far. */
+const fed = names.map(() => 0);
 
 function bodyOf(rows: number): string {
   if (rows === 1) {
     const asset = Math.floor(Math.random() * ASSETS);
-    const t = nextTime(asset);
-    const values = Object.fromEntries(
-      SIGNALS.map((name, signal) => [name, signalValue(signal, t / 1000)]),
-    );
-    return JSON.stringify({ asset: `pump-0${asset + 1}`, t, values });
+    const { t, values } = nextRows(asset, 1);
+    return JSON.stringify({
+      asset: names[asset],
+      t: t[0],
+      values: Object.fromEntries(SIGNALS.map((name, signal) => [name, values[signal]?.[0]])),
+    });
   }
   const each = Math.ceil(rows / ASSETS);
   return JSON.stringify(
-    Array.from({ length: ASSETS }, (_, asset) => {
-      const t = Array.from({ length: each }, () => nextTime(asset));
-      const values = SIGNALS.map((_name, signal) =>
-        t.map((time) => signalValue(signal, time / 1000)),
-      );
-      return { asset: `pump-0${asset + 1}`, signals: SIGNALS, t, values };
-    }),
+    names.map((asset, index) => ({ asset, signals: SIGNALS, ...nextRows(index, each) })),
   );
 }
 
-function nextTime(asset: number): number {
-  clocks[asset]! += 1_000;
-  return clocks[asset]!;
+function nextRows(asset: number, count: number): { t: number[]; values: (number | null)[][] } {
+  const from = fed[asset] ?? 0;
+  fed[asset] = from + count;
+  const rows = Array.from({ length: count }, (_, index) => from + index);
+  return {
+    t: rows.map((row) => START_MS + row * PERIOD_MS),
+    values: (measured[asset] ?? []).map((column) =>
+      rows.map((row) => column[row % SIMULATED] ?? null),
+    ),
+  };
 }
 
 class Connection {
