@@ -2,12 +2,13 @@ import { join } from 'node:path';
 import type { OutboundMessage, Transport, TransportHandlers } from '@holdfast/transport';
 import type { FastifyInstance } from 'fastify';
 import type { z } from 'zod';
-import { type RenewingCertificate, renewingCertificate } from './certificate-renewal.ts';
+import { renewingCertificate } from './certificate-renewal.ts';
 import type { readEnvironment } from './environment.ts';
-import { createHttpServer } from './http-server.ts';
-import { createMetrics } from './metrics.ts';
+import { closeHttp, createHttpServer, listen, renewCertificate } from './http-server.ts';
+import { createMetrics, type HostMetrics } from './metrics.ts';
 import type { Clock, Log, ModuleDefinition, ModuleHost, RunningModule } from './port.ts';
 import { Reporter } from './reporter.ts';
+import { type Reporting, reporting } from './reporting.ts';
 import { SettingsKeeper } from './settings.ts';
 
 export interface HostParts {
@@ -28,103 +29,138 @@ export interface RunningHost {
   stop(): Promise<void>;
 }
 
-/** Time for HTTP requests under way, and for sends under way, before draining goes on without them. */
-const REQUESTS_DRAIN_MS = 2_000;
+/** Time for sends under way before draining goes on without them. */
 const SENDS_DRAIN_MS = 3_000;
+
+type Environment<Env extends z.ZodObject> = ReturnType<typeof readEnvironment<Env>>;
+
+/** What all parts of one module share. */
+interface Base<Env extends z.ZodObject, Settings extends z.ZodObject> {
+  definition: ModuleDefinition<Env, Settings>;
+  env: Environment<Env>;
+  parts: HostParts;
+  settings: SettingsKeeper<Settings>;
+  metrics: HostMetrics;
+  startedMs: number;
+  connected(): boolean;
+  running: RunningModule<z.output<Settings>> | undefined;
+  draining: boolean;
+}
 
 /** Starts a module: settings, metrics and HTTP first, then the module itself, then, in the background, the connection. */
 export async function startHost<Env extends z.ZodObject, Settings extends z.ZodObject>(
   definition: ModuleDefinition<Env, Settings>,
-  env: ReturnType<typeof readEnvironment<Env>>,
+  env: Environment<Env>,
   parts: HostParts,
 ): Promise<RunningHost> {
-  const { transport, log, clock } = parts;
-  const startedMs = clock.monotonicMs();
-  const connected = (): boolean => transport.state === 'connected';
-  const settings = new SettingsKeeper<Settings>({
-    schema: definition.settings,
-    file: join(env.HOLDFAST_DATA_DIR, 'settings.json'),
-    log,
-  });
-  const metrics = createMetrics({
-    module: definition.name,
-    version: definition.version,
-    connected,
-  });
+  const { transport, log } = parts;
+  const base = baseOf(definition, env, parts);
   const certificate =
     env.HOLDFAST_HTTP_TLS === 'workload'
       ? await renewingCertificate({ environment: parts.environment, log })
       : undefined;
-  let running: RunningModule<z.output<Settings>> | undefined;
-  let draining = false;
-  const status = (): Record<string, unknown> => ({
-    module: definition.name,
-    version: definition.version,
-    site: env.HOLDFAST_SITE,
-    connected: connected(),
-    uptimeSecs: Math.floor((clock.monotonicMs() - startedMs) / 1000),
-    settingsVersion: settings.version,
-    ...(settings.verdict?.verdict === 'refused' ? { settingsRefused: settings.verdict } : {}),
-    eventLoopDelayMs: metrics.eventLoopDelayMs(),
-    rssBytes: process.memoryUsage.rss(),
-    ...running?.status(),
-  });
   const http = createHttpServer({
-    metrics: metrics.registry,
-    status,
+    metrics: base.metrics.registry,
+    status: () => statusOf(base),
     notReady: () => {
-      if (draining) return 'the module is stopping';
-      return running === undefined ? 'the module is starting' : running.notReady();
+      if (base.draining) return 'the module is stopping';
+      return base.running === undefined ? 'the module is starting' : base.running.notReady();
     },
     ...(certificate === undefined ? {} : { tls: certificate.first }),
   });
-  const host: ModuleHost<z.output<Env>, z.output<Settings>> = {
-    env,
-    settings: settings.current,
-    settingsVersion: settings.version,
-    log,
-    metrics: metrics.registry,
-    clock,
-    http,
-    send: (message: OutboundMessage) => transport.send(message),
-    connected,
-    fatal: parts.fatal,
-  };
-  running = await definition.start(host);
+  const running = await definition.start(hostOf(base, http));
+  base.running = running;
   const url = await listen(http, env, certificate !== undefined);
-  const endRenewal = certificate === undefined ? () => {} : renew(http, certificate);
+  const endRenewal = certificate === undefined ? () => {} : renewCertificate(http, certificate);
   log.info('Module started', { module: definition.name, version: definition.version, url });
   const reporter = new Reporter({ send: (patch) => transport.report(patch), log });
-  const report = reporting({ definition, running, settings, reporter });
-  const handlers = handlersOf({ definition, running, settings, report, status, parts });
-  transport.start(handlers).catch((error: unknown) => {
+  const report = reporting({ definition, running, settings: base.settings, reporter });
+  transport.start(handlersOf(base, running, report)).catch((error: unknown) => {
     // Closing during the very first connection is an ordinary stop.
-    if (!draining) parts.fatal(error as Error);
+    if (!base.draining) parts.fatal(error as Error);
   });
-  const module = running;
   return {
     url,
-    status,
+    status: () => statusOf(base),
     stop: async () => {
-      draining = true;
+      base.draining = true;
       endRenewal();
       report.stop();
       await Promise.all([closeHttp(http), transport.close(SENDS_DRAIN_MS)]);
-      await module.stop();
-      metrics.stop();
+      await running.stop();
+      base.metrics.stop();
     },
   };
 }
 
-function handlersOf<Env extends z.ZodObject, Settings extends z.ZodObject>(from: {
-  definition: ModuleDefinition<Env, Settings>;
-  running: RunningModule<z.output<Settings>>;
-  settings: SettingsKeeper<Settings>;
-  report: Reporting;
-  status: () => Record<string, unknown>;
-  parts: HostParts;
-}): TransportHandlers {
-  const { definition, running, settings, report, status, parts } = from;
+function baseOf<Env extends z.ZodObject, Settings extends z.ZodObject>(
+  definition: ModuleDefinition<Env, Settings>,
+  env: Environment<Env>,
+  parts: HostParts,
+): Base<Env, Settings> {
+  const { name, version } = definition;
+  const connected = (): boolean => parts.transport.state === 'connected';
+  return {
+    definition,
+    env,
+    parts,
+    settings: new SettingsKeeper<Settings>({
+      schema: definition.settings,
+      file: join(env.HOLDFAST_DATA_DIR, 'settings.json'),
+      log: parts.log,
+    }),
+    metrics: createMetrics({ module: name, version, connected }),
+    startedMs: parts.clock.monotonicMs(),
+    connected,
+    running: undefined,
+    draining: false,
+  };
+}
+
+function hostOf<Env extends z.ZodObject, Settings extends z.ZodObject>(
+  base: Base<Env, Settings>,
+  http: FastifyInstance,
+): ModuleHost<z.output<Env>, z.output<Settings>> {
+  const { parts, settings, metrics } = base;
+  return {
+    env: base.env,
+    settings: settings.current,
+    settingsVersion: settings.version,
+    log: parts.log,
+    metrics: metrics.registry,
+    clock: parts.clock,
+    http,
+    send: (message: OutboundMessage) => parts.transport.send(message),
+    connected: base.connected,
+    fatal: parts.fatal,
+  };
+}
+
+/** For GET /status and the direct method of that name. */
+function statusOf<Env extends z.ZodObject, Settings extends z.ZodObject>(
+  base: Base<Env, Settings>,
+): Record<string, unknown> {
+  const { definition, env, parts, settings, metrics } = base;
+  return {
+    module: definition.name,
+    version: definition.version,
+    site: env.HOLDFAST_SITE,
+    connected: base.connected(),
+    uptimeSecs: Math.floor((parts.clock.monotonicMs() - base.startedMs) / 1000),
+    settingsVersion: settings.version,
+    ...(settings.verdict?.verdict === 'refused' ? { settingsRefused: settings.verdict } : {}),
+    eventLoopDelayMs: metrics.eventLoopDelayMs(),
+    rssBytes: process.memoryUsage.rss(),
+    ...base.running?.status(),
+  };
+}
+
+function handlersOf<Env extends z.ZodObject, Settings extends z.ZodObject>(
+  base: Base<Env, Settings>,
+  running: RunningModule<z.output<Settings>>,
+  report: Reporting,
+): TransportHandlers {
+  const { definition, settings, parts } = base;
   const { log } = parts;
   let judgedVersion: number | undefined;
   return {
@@ -134,7 +170,7 @@ function handlersOf<Env extends z.ZodObject, Settings extends z.ZodObject>(from:
         status: 200,
         payload: { module: definition.name, version: definition.version },
       }),
-      status: () => ({ status: 200, payload: status() }),
+      status: () => ({ status: 200, payload: statusOf(base) }),
       flush: async () => ({ status: 200, payload: await running.flush() }),
       ...running.methods,
     },
@@ -158,80 +194,4 @@ function handlersOf<Env extends z.ZodObject, Settings extends z.ZodObject>(from:
     },
     onFatal: (error) => parts.fatal(error),
   };
-}
-
-/** How often readiness is looked at for the reported properties. */
-const READINESS_MS = 2_000;
-
-interface Reporting {
-  set(): void;
-  again(): void;
-  stop(): void;
-}
-
-/** Keeps verdict on the settings and readiness in the reported properties, the latter also when it changes by itself. */
-function reporting<Settings extends z.ZodObject>(from: {
-  definition: { name: string; version: string };
-  running: RunningModule<z.output<Settings>>;
-  settings: SettingsKeeper<Settings>;
-  reporter: Reporter;
-}): Reporting {
-  const { definition, running, settings, reporter } = from;
-  let reported: string | undefined;
-  const set = (): void => {
-    if (settings.verdict === undefined) return;
-    reported = running.notReady();
-    const report = reportOf(definition, settings.verdict);
-    reporter.set({
-      holdfast: { ...report, notReady: reported?.slice(0, NOT_READY_LENGTH_MAX) ?? null },
-    });
-  };
-  const watch = setInterval(() => {
-    if (running.notReady() !== reported) set();
-  }, READINESS_MS);
-  watch.unref();
-  return {
-    set,
-    again: () => reporter.again(),
-    stop: () => {
-      clearInterval(watch);
-      reporter.stop();
-    },
-  };
-}
-
-/** A reported string value may have 4 KiB. */
-const NOT_READY_LENGTH_MAX = 1_000;
-
-function reportOf(
-  definition: { name: string; version: string },
-  verdict: { version: number; verdict: string; problems: unknown[]; inForce: number },
-): Record<string, unknown> {
-  return { module: definition.name, version: definition.version, settings: { ...verdict } };
-}
-
-async function listen(
-  http: FastifyInstance,
-  env: { HOLDFAST_HTTP_HOST: string; HOLDFAST_HTTP_PORT: number },
-  tls: boolean,
-): Promise<string> {
-  await http.listen({ host: env.HOLDFAST_HTTP_HOST, port: env.HOLDFAST_HTTP_PORT });
-  const address = http.server.address();
-  const port =
-    address !== null && typeof address === 'object' ? address.port : env.HOLDFAST_HTTP_PORT;
-  const host = env.HOLDFAST_HTTP_HOST.includes(':')
-    ? `[${env.HOLDFAST_HTTP_HOST}]`
-    : env.HOLDFAST_HTTP_HOST;
-  return `${tls ? 'https' : 'http'}://${host}:${port}`;
-}
-
-function renew(http: FastifyInstance, certificate: RenewingCertificate): () => void {
-  const server = http.server as unknown as import('node:https').Server;
-  return certificate.renew(({ key, cert }) => server.setSecureContext({ key, cert }));
-}
-
-async function closeHttp(http: FastifyInstance): Promise<void> {
-  const timer = setTimeout(() => http.server.closeAllConnections(), REQUESTS_DRAIN_MS);
-  await http.close();
-  clearTimeout(timer);
 }
