@@ -10,7 +10,7 @@ export const Name = z
   .string()
   .min(1)
   .max(NAME_LENGTH_MAX)
-  .regex(/^[\p{L}\p{N}_](?:[\p{L}\p{N}_ .:()%°+-]*[\p{L}\p{N}_)%°+-])?$/u, {
+  .regex(/^[\p{L}\p{N}_](?:[\p{L}\p{N}_ .:()%\u00b0+-]*[\p{L}\p{N}_)%\u00b0+-])?$/u, {
     error:
       'must be letters, digits and _ . : ( ) % ° + - or single words with spaces between them, and not begin or end with a space or a dot',
   });

@@ -16,12 +16,13 @@ const SCHEMA_VERSION = 1;
 const SCHEMA = `
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE position (stream TEXT, epoch TEXT, through INTEGER NOT NULL,
-  PRIMARY KEY (stream, epoch)) WITHOUT ROWID;
+  skipped INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (stream, epoch)) WITHOUT ROWID;
 CREATE TABLE asset (name TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE totals (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   applied INTEGER NOT NULL DEFAULT 0, scored INTEGER NOT NULL DEFAULT 0,
   rejected INTEGER NOT NULL DEFAULT 0, unscored INTEGER NOT NULL DEFAULT 0,
+  skipped INTEGER NOT NULL DEFAULT 0,
   anomalies INTEGER NOT NULL DEFAULT 0, rollups INTEGER NOT NULL DEFAULT 0,
   gaps INTEGER NOT NULL DEFAULT 0, blobs INTEGER NOT NULL DEFAULT 0,
   segmentsOverwritten INTEGER NOT NULL DEFAULT 0, scoresOverwritten INTEGER NOT NULL DEFAULT 0,
@@ -66,8 +67,8 @@ export function openDatabase(file: string): Database.Database {
     db.pragma('journal_mode = WAL');
     // FULL: the write-ahead log is synced at each commit, so a power cut takes nothing that a receipt covers.
     db.pragma('synchronous = FULL');
-    // 8 MiB of pages: enough for the hot end of each table; memory must not grow with the backlog.
-    db.pragma('cache_size = -8192');
+    // 4 MiB of pages: enough for the hot end of each table; memory must not grow with the backlog.
+    db.pragma('cache_size = -4096');
     // A checkpoint every 16 MiB of log instead of 4: pages that each batch touches are written back less often.
     db.pragma('wal_autocheckpoint = 4096');
     db.pragma('journal_size_limit = 67108864');
@@ -89,7 +90,7 @@ export function openDatabase(file: string): Database.Database {
 /** A second connection for queries: it never waits for the writer, nor the writer for it. */
 export function openForReading(file: string): Database.Database {
   const db = new Database(file, { readonly: true });
-  db.pragma('cache_size = -4096');
+  db.pragma('cache_size = -2048');
   return db;
 }
 

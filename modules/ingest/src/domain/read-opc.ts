@@ -133,7 +133,7 @@ export function nameOf(node: string): string {
   if (Name.safeParse(node).success) return node;
   const identifier = /(?:^|[;#])[sigb]=(.+)$/s.exec(node)?.[1] ?? node;
   const name = identifier
-    .replace(/[^\p{L}\p{N}_ .:()%°+-]/gu, '_')
+    .replace(/[^\p{L}\p{N}_ .:()%\u00b0+-]/gu, '_')
     .replace(/^[^\p{L}\p{N}_]+|[ .:(]+$/gu, '');
   return name.slice(-NAME_LENGTH_MAX);
 }
