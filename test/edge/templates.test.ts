@@ -119,6 +119,9 @@ describe('deployment.template.json', () => {
         HOLDFAST_HTTP_HOST: { value: '0.0.0.0' },
         HOLDFAST_HTTP_PORT: { value: '8080' },
         HOLDFAST_HTTP_TOKEN: { value: 't'.repeat(20) },
+        MALLOC_ARENA_MAX: { value: '1' },
+        MALLOC_MMAP_THRESHOLD_: { value: '65536' },
+        MALLOC_TRIM_THRESHOLD_: { value: '131072' },
       },
     });
     expect(twins.forwarder['properties.desired']).toEqual({
