@@ -52,6 +52,7 @@ export function batchOf(first: number, last: number): ScoresMessage {
     epoch: 'e1',
     first,
     last,
+    base: 0,
     model: MODEL,
     acceptedMs: START_MS,
     assets: [

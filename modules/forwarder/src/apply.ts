@@ -70,6 +70,23 @@ export class Application {
     this.#store.setPosition(message.stream, message.epoch, message.last);
   }
 
+  /** Records that rows were receipted by a store that is lost: this one never had them. */
+  skip(
+    position: { stream: string; epoch: string },
+    { first, last }: { first: number; last: number },
+    wallMs: number,
+  ): void {
+    const { stream, epoch } = position;
+    const id = `g-${this.#origin}-${stream}-${epoch}-${first}-${last}`;
+    const gap = { id, site: this.#site, kind: 'gap' as const, t: wallMs, first, last };
+    const count = last - first + 1;
+    const reason = 'forwarder store was lost after it had receipted these';
+    const record: GapRecord = { ...gap, source: stream, count, reason };
+    this.#store.putGap(record);
+    this.#records.push(record);
+    this.#store.skip(position, { first, last });
+  }
+
   /** Ends the open rollups of an asset. */
   closeRollups(asset: string): void {
     const closed: OpenRollup[] = [];

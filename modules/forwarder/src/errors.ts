@@ -5,6 +5,7 @@ export const FORWARDER_ERROR_CODES = [
   'FWD_COMMIT_FAILED',
   'FWD_TARGET_INVALID',
   'FWD_LANE_IMBALANCE',
+  'FWD_STORE_LOST',
   'FWD_STOPPED',
 ] as const;
 export type ForwarderErrorCode = (typeof FORWARDER_ERROR_CODES)[number];

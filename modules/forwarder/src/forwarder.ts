@@ -258,6 +258,7 @@ function statusOf(parts: {
     scored: totals.scored,
     rejected: totals.rejected,
     unscored: totals.unscored,
+    skipped: totals.skipped,
     duplicates: pipeline.duplicates,
     parked: pipeline.parked,
     parkedDropped: pipeline.parkedDropped,

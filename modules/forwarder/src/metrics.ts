@@ -1,6 +1,6 @@
 import { LANES } from '@holdfast/contracts';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { Totals } from './adapters/insight-store.ts';
+import type { Position, Totals } from './adapters/insight-store.ts';
 import type { Outbox } from './adapters/outbox.ts';
 import { LatencyWindow } from './latency.ts';
 
@@ -8,7 +8,7 @@ import { LatencyWindow } from './latency.ts';
 export interface MetricSources {
   outbox: Outbox;
   totals(): Totals;
-  positions(): { stream: string; epoch: string; through: number }[];
+  positions(): readonly Position[];
   segmentBytes(): number;
   linkUp(): boolean;
   imbalance(): number;
@@ -95,7 +95,7 @@ export function observeStores(registry: Registry, sources: MetricSources): void 
   });
   new Gauge({
     name: 'holdfast_forwarder_position',
-    help: 'Last sequence number applied',
+    help: 'Last sequence number applied or skipped',
     labelNames: ['stream', 'epoch'],
     registers,
     collect() {

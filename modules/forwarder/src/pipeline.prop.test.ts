@@ -38,6 +38,7 @@ function batch(rows: readonly Row[], first: number, last: number): ScoresMessage
     epoch: 'e1',
     first,
     last,
+    base: 0,
     model: MODEL,
     acceptedMs: START_MS,
     assets: [],

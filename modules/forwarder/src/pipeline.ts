@@ -1,6 +1,6 @@
 import type { Outcome, ScoresMessage } from '@holdfast/contracts';
 import type { Clock, Log } from '@holdfast/module-host';
-import { StreamReceiver } from '@holdfast/stream';
+import { type SequenceRange, StreamReceiver } from '@holdfast/stream';
 import type { InboundMessage } from '@holdfast/transport';
 import type { InsightStore } from './adapters/insight-store.ts';
 import type { Application, ApplyRules } from './apply.ts';
@@ -56,15 +56,17 @@ export class ScoresPipeline {
     const started = performance.now();
     const scores = this.#reader.read(message);
     if (scores === undefined) return;
-    const { apply, outcome, dropped } = this.#receiver.offer(scores);
+    const { skipped, apply, outcome, dropped } = this.#receiver.offer(scores);
     if (outcome === 'duplicate') this.duplicates++;
     this.parkedDropped += dropped;
-    if (apply.length > 0) {
+    if (skipped !== undefined || apply.length > 0) {
+      const { application, clock } = this.#options;
       this.#commit(() => {
-        for (const { batch, from } of apply)
-          this.#options.application.batch(batch, from, this.rules);
+        if (skipped !== undefined) application.skip(scores, skipped, clock.wallMs());
+        for (const { batch, from } of apply) application.batch(batch, from, this.rules);
       });
       this.#receiver.committed();
+      if (skipped !== undefined) this.#reportSkipped(scores, skipped);
       this.#note(apply.map(({ batch }) => batch));
       this.#options.metrics.applySeconds.observe((performance.now() - started) / 1000);
     }
@@ -128,6 +130,11 @@ export class ScoresPipeline {
       );
     }
     application.keep();
+  }
+
+  #reportSkipped({ stream, epoch }: ScoresMessage, { first, last }: SequenceRange): void {
+    const event = 'Readings were receipted by a store that is lost; a gap is recorded';
+    this.#options.log.error(event, { stream, epoch, first, last, code: 'FWD_STORE_LOST' });
   }
 
   #note(batches: readonly ScoresMessage[]): void {

@@ -103,6 +103,7 @@ function batchFor({ inputs }: BundleManifest, value: Values): ReadingsMessage {
     return {
       v: 1,
       kind: 'readings',
+      base: 0,
       stream: 'ingest-0',
       epoch: 'bench',
       first: 1,

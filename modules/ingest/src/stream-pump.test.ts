@@ -2,39 +2,61 @@ import { join } from 'node:path';
 import { ReadingsMessage } from '@holdfast/contracts';
 import { Journal } from '@holdfast/journal';
 import { readings, temporaryFolder, until } from '@holdfast/testkit';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import Database from 'better-sqlite3';
 import { StreamPump } from './stream-pump.ts';
 
 const nothing = (): void => undefined;
 
 /** A pump on a real journal with one stream, and a transport that does what the test says. */
 class Bench {
-  readonly journal: Journal;
-  readonly pump: StreamPump;
+  journal: Journal;
+  pump: StreamPump;
   readonly sent: ReadingsMessage[] = [];
   readonly fatal: Error[] = [];
   /** Codes with which the next sends fail. */
   failures: string[] = [];
   connected = true;
 
+  readonly path = join(temporaryFolder(), 'journal.db');
+  /** Errors and warnings as text. */
+  readonly lines: string[] = [];
+  /** How far the clock is ahead. */
+  aheadMs = 0;
+  readonly #settings: { credit: number; lingerMs: number };
+  #epochs = 0;
+
   constructor(settings: { credit: number; lingerMs: number }) {
-    let epochs = 0;
-    this.journal = Journal.open({
-      path: join(temporaryFolder(), 'journal.db'),
+    this.#settings = settings;
+    this.journal = this.#openJournal();
+    this.pump = this.#newPump();
+  }
+
+  #openJournal(): Journal {
+    return Journal.open({
+      path: this.path,
       partitions: 1,
       streamPrefix: 'ingest',
       newEpoch: () => {
-        epochs += 1;
-        return `epoch-${epochs}`;
+        this.#epochs += 1;
+        return `epoch-${this.#epochs}`;
       },
       wallMs: () => Date.now(),
     });
-    this.pump = new StreamPump(
+  }
+
+  #newPump(): StreamPump {
+    const write =
+      (level: string) =>
+      (event: string, fields?: unknown): void => {
+        this.lines.push(`${level} ${event} ${JSON.stringify(fields)}`);
+      };
+    return new StreamPump(
       0,
       {
         journal: this.journal,
-        clock: { monotonicMs: () => performance.now(), wallMs: () => Date.now() },
-        log: { error: nothing, warn: nothing, info: nothing, debug: nothing },
+        clock: { monotonicMs: () => performance.now() + this.aheadMs, wallMs: () => Date.now() },
+        log: { error: write('error'), warn: write('warn'), info: nothing, debug: nothing },
         connected: () => this.connected,
         send: async ({ body }) => {
           const code = this.failures.shift();
@@ -46,7 +68,7 @@ class Bench {
         }) as (error: Error) => never,
         onSent: nothing,
       },
-      settings,
+      this.#settings,
     );
   }
 
@@ -57,6 +79,18 @@ class Bench {
 
   receipt(through: number, epoch = this.pump.stream.epoch): void {
     this.pump.receipt({ stream: 'ingest-0', epoch, through });
+  }
+
+  /** Starts again on a journal in which the chunk that begins with this row is overwritten, as by a failing disk. */
+  restartDamaged(first: number): void {
+    this.pump.stop();
+    this.journal.close();
+    const db = new Database(this.path);
+    const sql = 'UPDATE chunk_0 SET body = zeroblob(length(body)) WHERE first = ?';
+    expect(db.prepare(sql).run(first).changes).toBe(1);
+    db.close();
+    this.journal = this.#openJournal();
+    this.pump = this.#newPump();
   }
 
   get ranges(): [number, number][] {
@@ -173,5 +207,96 @@ describe('StreamPump', () => {
     bench.pump.rewind();
     await until(() => bench.sent.length === 3);
     expect(bench.sent[2]).toMatchObject({ first: 3, last: 4, lookback: 1 });
+  });
+
+  it('says with each batch how far receipts have come', async () => {
+    bench.append(2);
+    await until(() => bench.sent.length === 1);
+    bench.receipt(2);
+    bench.append(2);
+    await until(() => bench.sent.length === 2);
+    expect(bench.sent.map(({ base }) => base)).toEqual([0, 2]);
+  });
+
+  it('sends again at once after a reconnect, however long the wait for a receipt has become', async () => {
+    bench.append(1);
+    await until(() => bench.sent.length === 1);
+    for (const count of [2, 3, 4, 5, 6, 7]) {
+      bench.aheadMs += 100_000;
+      bench.pump.wake();
+      await until(() => bench.sent.length === count);
+    }
+    const { timeouts, timeoutMs } = bench.pump.status;
+    expect(timeoutMs).toBeGreaterThan(30_000);
+    bench.pump.connected();
+    await until(() => bench.sent.length === 8);
+    expect(bench.ranges[7]).toEqual([1, 1]);
+    expect(bench.pump.status.timeouts).toBe(timeouts);
+  });
+});
+
+describe('StreamPump at damage in the journal', () => {
+  /** Three chunks of ten rows, the second damaged, and the first under way without receipt. */
+  const stopped = async (): Promise<void> => {
+    for (let chunk = 0; chunk < 3; chunk += 1) bench.journal.append(readings(10));
+    bench.restartDamaged(11);
+    bench.pump.wake();
+    await until(() => bench.pump.status.damaged !== undefined);
+  };
+
+  it('begins no epoch before all that stands before has its receipt, and sends that again', async () => {
+    await stopped();
+    expect(bench.ranges).toEqual([[1, 10]]);
+    bench.receipt(4);
+    bench.append(5);
+    bench.aheadMs += 10_000;
+    bench.pump.wake();
+    await until(() => bench.sent.length === 2);
+    expect(bench.ranges[1]).toEqual([5, 10]);
+    expect(bench.pump.status).toMatchObject({ epoch: 'epoch-1', damaged: { first: 11, last: 20 } });
+
+    bench.receipt(10);
+    await until(() => bench.sent.length === 3);
+    expect(bench.sent[2]).toMatchObject({ epoch: 'epoch-2', first: 1, last: 15, base: 0 });
+    expect(bench.pump.status).toMatchObject({ epochs: 1, lost: 10 });
+    expect(bench.pump.status.damaged).toBeUndefined();
+    bench.receipt(15);
+    expect(bench.journal.backlog().readings).toBe(0);
+    expect(bench.fatal).toEqual([]);
+  });
+
+  it('does not read the damage again and again while it waits', async () => {
+    await stopped();
+    const read = jest.spyOn(bench.journal, 'readBatch');
+    for (let turn = 0; turn < 20; turn += 1) {
+      bench.append(1);
+      bench.receipt(0);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(read).not.toHaveBeenCalled();
+  });
+
+  it('names the lost rows once, as an error', async () => {
+    await stopped();
+    bench.receipt(10);
+    await until(() => bench.sent.length === 2);
+    const errors = bench.lines.filter((line) => line.startsWith('error'));
+    expect(errors).toHaveLength(1);
+    expect(errors[0]).toContain('"rows":10,"lost":[{"first":11,"last":20}]');
+  });
+
+  it('goes on in the same epoch when a receipt covers the damage', async () => {
+    for (let chunk = 0; chunk < 3; chunk += 1) bench.journal.append(readings(10));
+    bench.pump.grown();
+    await until(() => bench.sent.length === 1);
+    expect(bench.ranges).toEqual([[1, 30]]);
+    bench.append(5);
+    bench.restartDamaged(11);
+    bench.pump.wake();
+    await until(() => bench.pump.status.damaged !== undefined);
+    bench.receipt(30);
+    await until(() => bench.sent.length === 3);
+    expect(bench.sent[2]).toMatchObject({ epoch: 'epoch-1', first: 31, last: 35, base: 30 });
+    expect(bench.pump.status).toMatchObject({ epochs: 0, lost: 0 });
   });
 });

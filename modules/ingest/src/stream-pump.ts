@@ -1,7 +1,7 @@
 import { MESSAGE_BYTES_MAX, type Receipt } from '@holdfast/contracts';
 import type { Journal, JournalBatch, JournalStream } from '@holdfast/journal';
 import type { Clock, Log } from '@holdfast/module-host';
-import { type SenderStatus, StreamSender } from '@holdfast/stream';
+import { type SenderStatus, type SequenceRange, StreamSender } from '@holdfast/stream';
 import type { OutboundMessage } from '@holdfast/transport';
 import { OutcomeWaiters } from './domain/outcome-waiters.ts';
 import { batchBytesMax, readingsMessageOf } from './domain/readings-message.ts';
@@ -52,6 +52,8 @@ export class StreamPump {
   #pauseMs = 0;
   #notBeforeMs = 0;
   #stopped = false;
+  /** Rows that cannot be read; the stream ends before them until all it has sent has its receipt. */
+  #damaged: SequenceRange | undefined;
   #earlierCounts = { resends: 0, timeouts: 0, epochs: 0 };
 
   constructor(partition: number, ports: PumpPorts, settings: PumpSettings) {
@@ -66,10 +68,12 @@ export class StreamPump {
     return this.#ports.journal.streams[this.#partition] as JournalStream;
   }
 
-  get status(): SenderStatus & { epochs: number } {
+  get status(): SenderStatus & { epochs: number; lost: number; damaged?: SequenceRange } {
     const status = this.#sender.status;
     return {
       ...status,
+      lost: this.stream.lost,
+      ...(this.#damaged && { damaged: this.#damaged }),
       resends: status.resends + this.#earlierCounts.resends,
       timeouts: status.timeouts + this.#earlierCounts.timeouts,
       epochs: this.#earlierCounts.epochs,
@@ -92,11 +96,14 @@ export class StreamPump {
     this.#schedule(0);
   }
 
-  /** Ends a pause after failed sends. */
+  /**
+   * There is a new connection. What was under way may be lost with the old one, and the wait for its receipt may have
+   * grown to a minute: it goes again at once. What did arrive is told apart by its numbers.
+   */
   connected(): void {
     this.#pauseMs = 0;
     this.#notBeforeMs = 0;
-    this.wake();
+    this.rewind();
   }
 
   apply(settings: PumpSettings): void {
@@ -117,6 +124,7 @@ export class StreamPump {
     if (receipt.epoch === this.stream.epoch) {
       this.waiters.settle(receipt.results ?? [], this.stream.receipted);
     }
+    this.#passDamage();
     this.#schedule(0);
   }
 
@@ -167,11 +175,38 @@ export class StreamPump {
       return;
     }
     try {
-      this.#sendBatch(step.after, nowMs);
+      this.#sendBatch(step, nowMs);
     } catch (error) {
-      if (codeOf(error) !== 'JOURNAL_DAMAGED') this.#ports.fatal(error as Error);
-      this.#startEpoch('Journal is damaged, what can be read goes on in a new epoch');
+      const { range } = error as { range?: SequenceRange };
+      if (codeOf(error) !== 'JOURNAL_DAMAGED' || range === undefined) {
+        this.#ports.fatal(error as Error);
+      }
+      this.#stopAtDamage(range);
     }
+  }
+
+  /** Until the rows before have their receipt, they may be applied under this epoch: they must not get another. */
+  #stopAtDamage(range: SequenceRange): void {
+    this.#damaged = range;
+    this.#sender.stopAfter(range.first - 1);
+    this.#passDamage();
+    if (this.#damaged !== undefined) {
+      const { stream, epoch, receipted } = this.stream;
+      const event = 'Journal is damaged, receipts are awaited for what stands before';
+      this.#ports.log.warn(event, { stream, epoch, range, receipted });
+    }
+    this.#schedule(0);
+  }
+
+  /** A receipt can also come from beyond the damage, for rows sent before it happened; then nothing is lost. */
+  #passDamage(): void {
+    if (this.#damaged === undefined || this.stream.receipted < this.#damaged.first - 1) return;
+    if (this.stream.receipted >= this.#damaged.first) {
+      this.#damaged = undefined;
+      this.#sender.stopAfter(Number.POSITIVE_INFINITY);
+      return;
+    }
+    this.#startEpoch('Journal is damaged, what stands behind goes on in a new epoch');
   }
 
   /** How much longer the rows after `after` should wait for company; 0 when they go now. */
@@ -182,8 +217,8 @@ export class StreamPump {
     return this.#unsentSinceMs + this.#settings.lingerMs - nowMs;
   }
 
-  #sendBatch(after: number, nowMs: number): void {
-    const { batch, body } = this.#readBatch(after);
+  #sendBatch(step: { after: number; base: number }, nowMs: number): void {
+    const { batch, body } = this.#readBatch(step);
     this.#sender.sent(batch, nowMs);
     this.#unsentSinceMs = batch.last < this.stream.appended ? nowMs : undefined;
     const { stream } = this.stream;
@@ -224,7 +259,10 @@ export class StreamPump {
   }
 
   /** The largest batch that fits into one message. */
-  #readBatch(after: number): { batch: JournalBatch; body: string } {
+  #readBatch({ after, base }: { after: number; base: number }): {
+    batch: JournalBatch;
+    body: string;
+  } {
     const { journal } = this.#ports;
     const { stream, epoch } = this.stream;
     let bytesMax = batchBytesMax(this.waiters.size);
@@ -236,7 +274,7 @@ export class StreamPump {
         this.#ports.fatal(new IngestError('INGEST_BROKEN', found));
       }
       const want = this.waiters.within(batch.first, batch.last);
-      const body = readingsMessageOf({ stream, epoch, lookback, want }, batch);
+      const body = readingsMessageOf({ stream, epoch, base, lookback, want }, batch);
       const bytes = Buffer.byteLength(body);
       this.#rowBytes = Math.max(16, body.length / (batch.last - batch.first + 1));
       // The journal's own estimate of the size can be a little low; then the batch is read again, smaller.
@@ -255,9 +293,11 @@ export class StreamPump {
     const start = this.#ports.journal.startEpoch(this.#partition);
     this.waiters.clear();
     this.#sender = this.#newSender();
+    this.#damaged = undefined;
     this.#known = this.stream.appended;
+    const rows = start.lost.reduce((sum, { first, last }) => sum + last - first + 1, 0);
     const lost = start.lost.slice(0, 10);
-    this.#ports.log.error(event, { stream, epoch, appended, newEpoch: start.epoch, lost });
+    this.#ports.log.error(event, { stream, epoch, appended, newEpoch: start.epoch, rows, lost });
     this.wake();
   }
 

@@ -32,6 +32,11 @@ export const ReadingsMessage = z.strictObject({
   epoch: Epoch,
   first: SequenceNumber,
   last: SequenceNumber,
+  /**
+   * All up to and including this number had its receipt when the batch was made, and is never sent again. Less than
+   * `first`; a receiver that stands before it has lost its store since it gave that receipt.
+   */
+  base: z.int().min(0),
   /** The number of earlier rows this batch was made with; a model that needs more answers with a demand. */
   lookback: LookbackRows,
   /** When the oldest row of this batch was accepted, wall clock of ingest in ms since 1970; for latency only. */

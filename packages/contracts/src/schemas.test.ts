@@ -12,6 +12,7 @@ const readings = {
   epoch: 'e1',
   first: 1,
   last: 2,
+  base: 0,
   lookback: 0,
   acceptedMs: 1_700_000_000_000,
   assets: [

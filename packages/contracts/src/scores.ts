@@ -65,6 +65,8 @@ export const ScoresMessage = z.strictObject({
   epoch: Epoch,
   first: SequenceNumber,
   last: SequenceNumber,
+  /** As in the readings message. */
+  base: z.int().min(0),
   /** `null` when no model is loaded; then all rows are unscored. */
   model: ModelIdentity.nullable(),
   /** As in the readings message. */

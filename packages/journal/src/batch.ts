@@ -13,6 +13,7 @@ const ENVELOPE_BYTES = JSON.stringify({
   epoch: '',
   first: Number.MAX_SAFE_INTEGER,
   last: Number.MAX_SAFE_INTEGER,
+  base: Number.MAX_SAFE_INTEGER,
   lookback: LOOKBACK_ROWS_MAX,
   acceptedMs: TIME_MS_MAX,
   assets: [],

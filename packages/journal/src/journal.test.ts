@@ -35,7 +35,7 @@ describe('Journal', () => {
       ],
     });
     const { stream, epoch } = journal.streams[0]!;
-    const message = { v: 1, kind: 'readings', stream, epoch, lookback: 0, ...batch };
+    const message = { v: 1, kind: 'readings', stream, epoch, base: 0, lookback: 0, ...batch };
     expect(ReadingsMessage.safeParse(message).error).toBeUndefined();
   });
 
@@ -100,7 +100,7 @@ describe('Journal', () => {
       expect(batch.first).toBe(after + 1);
       after = batch.last;
       batches += 1;
-      const message = { v: 1, kind: 'readings', stream, epoch, lookback: 0, ...batch };
+      const message = { v: 1, kind: 'readings', stream, epoch, base: 0, lookback: 0, ...batch };
       const bytes = Buffer.byteLength(JSON.stringify(message));
       expect(bytes).toBeLessThanOrEqual(bytesMax);
       if (after < 50_000) expect(bytes).toBeGreaterThan(0.85 * bytesMax);
@@ -137,7 +137,7 @@ describe('Journal', () => {
     for (let index = 0; index < 100; index += 1) journal.append(someRows(1, 'a', index));
     const { stream, epoch } = journal.streams[0]!;
     const batch = journal.readBatch(0, { after: 0, bytesMax: 1_500, lookback: 0 })!;
-    const message = { v: 1, kind: 'readings', stream, epoch, lookback: 0, ...batch };
+    const message = { v: 1, kind: 'readings', stream, epoch, base: 0, lookback: 0, ...batch };
     expect(JSON.stringify(message).length).toBeLessThanOrEqual(1_500);
     expect(JSON.stringify(message).length).toBeGreaterThan(1_350);
   });

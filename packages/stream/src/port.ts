@@ -37,8 +37,11 @@ export interface SenderOptions {
 }
 
 export type SenderStep =
-  /** Read a batch after this sequence number, call `sent`, then hand it to the transport. */
-  | { kind: 'send'; after: number }
+  /**
+   * Read a batch after this sequence number, call `sent`, then hand it to the transport. `base` goes with it: all up
+   * to it has its receipt.
+   */
+  | { kind: 'send'; after: number; base: number }
   /** Nothing to do before this time, or before `appended` or `receipt` is called. */
   | { kind: 'wait'; untilMs: number | undefined };
 
@@ -68,23 +71,27 @@ export interface SenderStatus {
   /** Smoothed round trip; undefined before the first sample. */
   roundTripMs: number | undefined;
   timeoutMs: number;
-  /**
-   * The receiver says, timeout after timeout, that it stands before the last receipt: it has lost its store, and
-   * the rows between are pruned. Undefined when all is well. A person must decide: see the class comment.
-   */
-  receiverBehind: number | undefined;
 }
 
 /** What a receiver looks at in a batch. */
-export interface StreamBatch extends StreamPosition, SequenceRange {}
+export interface StreamBatch extends StreamPosition, SequenceRange {
+  /** The sender had a receipt for all up to this number when it made the batch. The owner checks `base < first`. */
+  base: number;
+}
 
 export interface StreamReceipt extends StreamPosition {
   through: number;
 }
 
 export interface OfferResult<B> {
+  /**
+   * Receipts for these rows were given by an earlier life of the store, which was lost: they do not come again. The
+   * position has gone past them. Record the gap in the same transaction as what is to be applied, before it.
+   */
+  skipped?: SequenceRange;
   /** Apply these now, in this order, each from sequence number `from` on, in one transaction with the positions. */
   apply: { batch: B; from: number }[];
+  /** What became of the batch that was offered. */
   outcome: 'applied' | 'parked' | 'duplicate';
   /** Parked batches that had to go because the bound was reached; they come again. */
   dropped: number;

@@ -7,10 +7,10 @@ import { happen, history } from './testing/run.ts';
 import type { Ends } from './testing/world.ts';
 
 /**
- * Goal: whatever the network and the two processes do, every accepted row is applied exactly once and in order, no
- * receipt goes beyond a commit, nothing floods, and once the network is healed everything arrives. Method: random
+ * Goal: whatever the network and the two processes do, every accepted row is applied exactly once and in order, or
+ * stands in a recorded gap if it had its receipt from a store that was lost, no receipt goes beyond a commit, nothing floods, and once the network is healed everything arrives. Method: random
  * histories of appends, sends, deliveries in any order, losses, repetitions, waits, crashes of either side at every
- * step, rewinds and new epochs, checked event by event (testing/world.ts). To know that the checks see anything,
+ * step, loss of the receiver's store, rewinds and new epochs, checked event by event (testing/world.ts). To know that the checks see anything,
  * the same is done with programs that have one bug each, and each must be found. fast-check prints seed and path.
  */
 const RUNS = 1_500;

@@ -7,6 +7,11 @@ const batch = (first: number, last: number, epoch = 'e', stream = 's'): StreamBa
   epoch,
   first,
   last,
+  base: 0,
+});
+const after = (base: number, first: number, last: number): StreamBatch => ({
+  ...batch(first, last),
+  base,
 });
 const at = (positions: StreamReceipt[] = [], parkedMax = 2): StreamReceiver<StreamBatch> =>
   new StreamReceiver({ parkedMax }, positions);
@@ -96,6 +101,49 @@ describe('StreamReceiver', () => {
     expect(receiver.position('s', 'e')).toBe(2);
     receiver.offer(batch(3, 4));
     expect(receiver.position('s', 'e')).toBe(5);
+  });
+
+  it('goes past what a lost store has receipted, says which rows, and applies the batch', () => {
+    const receiver = at([through(3)]);
+    expect(receiver.offer(after(60, 61, 70))).toEqual({
+      skipped: { first: 4, last: 60 },
+      apply: [{ batch: after(60, 61, 70), from: 61 }],
+      outcome: 'applied',
+      dropped: 0,
+    });
+    receiver.committed();
+    expect(receiver.takeReceipts()).toEqual([through(70)]);
+  });
+
+  it.each([0, 59, 60])('skips nothing when it has all up to the base of %d', (base) => {
+    const receiver = at([through(60)]);
+    expect(receiver.offer(after(base, 61, 70))).not.toHaveProperty('skipped');
+    expect(receiver.position('s', 'e')).toBe(70);
+  });
+
+  it('goes past the gap with a batch that is early behind it too, and gives that receipt', () => {
+    const receiver = at();
+    expect(receiver.offer(after(60, 71, 80))).toMatchObject({
+      skipped: { first: 1, last: 60 },
+      apply: [],
+      outcome: 'parked',
+    });
+    expect(receiver.position('s', 'e')).toBe(60);
+    receiver.committed();
+    expect(receiver.takeReceipts()).toEqual([through(60)]);
+    expect(receiver.offer(after(60, 61, 70)).apply.length).toBe(2);
+  });
+
+  it('applies what was parked and is due behind the gap, and forgets what lies in it', () => {
+    const receiver = at([], 9);
+    receiver.offer(batch(10, 20));
+    receiver.offer(batch(55, 65));
+    expect(receiver.offer(after(60, 71, 80))).toMatchObject({
+      skipped: { first: 1, last: 60 },
+      apply: [{ batch: batch(55, 65), from: 61 }],
+      outcome: 'parked',
+    });
+    expect(receiver.parked).toBe(1);
   });
 
   it('keeps one position for each epoch, and begins an unknown one at 1', () => {

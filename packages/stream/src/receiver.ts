@@ -1,4 +1,6 @@
-import type { OfferResult, StreamBatch, StreamReceipt } from './port.ts';
+import type { OfferResult, SequenceRange, StreamBatch, StreamReceipt } from './port.ts';
+
+type Apply<B> = OfferResult<B>['apply'];
 
 interface Place<B> {
   stream: string;
@@ -20,6 +22,11 @@ interface Place<B> {
  * - **due**: `first <= next <= last`. Applied from `next` on, and then every parked batch that has become due.
  * - **early**: `first > next`. Parked until the rows before it come. At most `parkedMax` a stream; beyond, the one
  *   that has waited longest goes, counted: its sender sends it again.
+ *
+ * Before that, the batch may show that this store is not the one that gave the sender its receipts: they only leave
+ * after a commit, so `base > position` means that the rows between were committed to a store that was lost. They do
+ * not come again, so the position jumps to `base` and the owner records the gap. A batch made earlier has a lower
+ * `base` and changes nothing.
  *
  * States of a place: **clean** (its receipt was taken or none is owed), **open** (applied > committed: the owner's
  * transaction is under way), **dirty** (a receipt is owed). `offer` opens, `committed` makes dirty, `takeReceipts`
@@ -45,17 +52,11 @@ export class StreamReceiver<B extends StreamBatch> {
   /** Says what to do with a batch. Apply it, commit it with the new position, then call `committed`. */
   offer(batch: B): OfferResult<B> {
     const place = this.#place(batch.stream, batch.epoch);
-    const next = place.applied + 1;
-    if (batch.last < next) {
-      place.dirty = true;
-      return { apply: [], outcome: 'duplicate', dropped: 0 };
-    }
-    if (batch.first > next) return this.#park(place, batch);
-    const apply = [{ batch, from: next }];
-    place.applied = batch.last;
+    const skipped = this.#skip(place, batch.base);
+    if (skipped === undefined) return this.#sort(place, batch, []);
+    const apply: Apply<B> = [];
     this.#unpark(place, apply);
-    this.#open.add(place);
-    return { apply, outcome: 'applied', dropped: 0 };
+    return { skipped, ...this.#sort(place, batch, apply) };
   }
 
   /** The transaction with everything applied since the last call is durable. */
@@ -90,15 +91,39 @@ export class StreamReceiver<B extends StreamBatch> {
     return count;
   }
 
-  #park(place: Place<B>, batch: B): OfferResult<B> {
+  /** Goes past what was committed to an earlier store. */
+  #skip(place: Place<B>, base: number): SequenceRange | undefined {
+    if (base <= place.applied) return undefined;
+    const skipped = { first: place.applied + 1, last: base };
+    place.applied = base;
+    this.#open.add(place);
+    return skipped;
+  }
+
+  /** @param apply what comes before the batch, and the batch itself if it is due */
+  #sort(place: Place<B>, batch: B, apply: Apply<B>): OfferResult<B> {
+    const next = place.applied + 1;
+    if (batch.last < next) {
+      place.dirty = true;
+      return { apply, outcome: 'duplicate', dropped: 0 };
+    }
+    if (batch.first > next) return { ...this.#park(place, batch), apply };
+    apply.push({ batch, from: next });
+    place.applied = batch.last;
+    this.#unpark(place, apply);
+    this.#open.add(place);
+    return { apply, outcome: 'applied', dropped: 0 };
+  }
+
+  #park(place: Place<B>, batch: B): Omit<OfferResult<B>, 'apply'> {
     // The sender hears where we stand: it may be waiting for a receipt that was lost.
     place.dirty = true;
     const twin = place.parked.get(batch.first);
     if (twin !== undefined && twin.last >= batch.last) {
-      return { apply: [], outcome: 'duplicate', dropped: 0 };
+      return { outcome: 'duplicate', dropped: 0 };
     }
     place.parked.set(batch.first, batch);
-    return { apply: [], outcome: 'parked', dropped: this.#bound(batch.stream) };
+    return { outcome: 'parked', dropped: this.#bound(batch.stream) };
   }
 
   /** All epochs of a stream share its bound; the oldest epoch gives way first. */
@@ -117,7 +142,7 @@ export class StreamReceiver<B extends StreamBatch> {
     return dropped;
   }
 
-  #unpark(place: Place<B>, apply: { batch: B; from: number }[]): void {
+  #unpark(place: Place<B>, apply: Apply<B>): void {
     for (;;) {
       let due: B | undefined;
       for (const [first, batch] of place.parked) {

@@ -128,16 +128,24 @@ describe('StreamSender', () => {
     expect(sender.status.resends).toBe(1);
   });
 
-  it('shows a receiver that stays before the receipt through timeout after timeout', () => {
+  it('says with each batch up to where it has receipts', () => {
     const sender = at(100, 50);
-    pump(sender, 0);
-    sender.receipt(receipt(0), 1);
-    expect(sender.status.receiverBehind).toBeUndefined();
-    for (const nowMs of [10_000, 20_000, 40_000]) pump(sender, nowMs);
-    sender.receipt(receipt(0), 40_001);
-    expect(sender.status.receiverBehind).toBe(0);
-    sender.receipt(receipt(60), 40_002);
-    expect(sender.status.receiverBehind).toBeUndefined();
+    expect(sender.next(0)).toEqual({ kind: 'send', after: 50, base: 50 });
+    sender.sent({ first: 51, last: 60 }, 0);
+    expect(sender.next(0)).toEqual({ kind: 'send', after: 60, base: 50 });
+    sender.receipt(receipt(60), 1);
+    expect(sender.next(1)).toEqual({ kind: 'send', after: 60, base: 60 });
+  });
+
+  it('sends nothing behind the number where it must stop, and again what stands before', () => {
+    const sender = at(100);
+    sender.stopAfter(10);
+    expect(pump(sender, 0)).toEqual([[1, 10]]);
+    const step = sender.next(1);
+    if (step.kind !== 'wait' || step.untilMs === undefined) throw new Error('it does not wait');
+    expect(pump(sender, step.untilMs)).toEqual([[1, 10]]);
+    sender.receipt(receipt(10), step.untilMs);
+    expect(sender.next(step.untilMs)).toEqual({ kind: 'wait', untilMs: undefined });
   });
 
   it('takes a new credit', () => {

@@ -14,9 +14,6 @@ interface InFlight extends SequenceRange {
   again: boolean;
 }
 
-/** Timeouts without progress after which a receipt below ours is no longer taken for a late one. */
-const TIMEOUTS_BEHIND = 3;
-
 /**
  * Decides what of one stream is sent when. Always: `0 <= receipted <= sent <= appended`, and the in-flight
  * batches are a gapless run that ends at `sent`.
@@ -34,8 +31,11 @@ const TIMEOUTS_BEHIND = 3;
  * What it never does: send what was not appended; go back behind a receipt; trust a receipt of another epoch;
  * pass over rows that have no receipt. All of that holds for any order, loss or repetition of receipts.
  *
- * A receiver that lost its store stands before the last receipt and asks for rows that are pruned. No state here
- * can resolve that without the risk of applying rows twice, so it only shows in `status.receiverBehind`.
+ * A receiver that lost its store stands before the last receipt, and the rows between may be pruned. It learns from
+ * `base`, which goes with every batch, that they had their receipt and do not come again.
+ *
+ * Rows that cannot be read stop the stream at `stopAfter`: what stands before is sent and sent again as always, and
+ * **blocked** then has one more exit, the end of the epoch.
  */
 export class StreamSender {
   readonly #stream: string;
@@ -50,8 +50,7 @@ export class StreamSender {
   #inFlight: InFlight[] = [];
   #window: number;
   #timerMs: number | undefined;
-  #timeoutsInARow = 0;
-  #behind: number | undefined;
+  #stopAfter = Number.POSITIVE_INFINITY;
   #counts = { resends: 0, timeouts: 0, stale: 0, otherEpoch: 0 };
 
   constructor(start: SenderStart, options: SenderOptions = {}) {
@@ -75,6 +74,11 @@ export class StreamSender {
     if (last > this.#appended) this.#appended = last;
   }
 
+  /** Sends nothing behind this number any more: the owner cannot read it. */
+  stopAfter(last: number): void {
+    this.#stopAfter = last;
+  }
+
   /** A changed setting; a smaller credit takes effect as receipts come in. */
   setCredit(credit: number): void {
     if (this.#window === this.#credit) this.#window = Math.max(1, credit);
@@ -84,8 +88,9 @@ export class StreamSender {
   /** What to do now. Ask again after every other call and when the time it gave has come. */
   next(nowMs: number): SenderStep {
     if (this.#timerMs !== undefined && nowMs >= this.#timerMs) this.#timeOut();
-    if (this.#cursor < this.#appended && this.#inFlight.length < this.#window) {
-      return { kind: 'send', after: this.#cursor };
+    const end = Math.min(this.#appended, this.#stopAfter);
+    if (this.#cursor < end && this.#inFlight.length < this.#window) {
+      return { kind: 'send', after: this.#cursor, base: this.#receipted };
     }
     return { kind: 'wait', untilMs: this.#timerMs };
   }
@@ -118,8 +123,6 @@ export class StreamSender {
     if (receipt.through > this.#appended) return { kind: 'diverged' };
     if (receipt.through <= this.#receipted) {
       this.#counts.stale += 1;
-      const late = this.#timeoutsInARow < TIMEOUTS_BEHIND;
-      if (receipt.through < this.#receipted && !late) this.#behind = receipt.through;
       return { kind: 'stale' };
     }
     this.#advance(receipt.through, nowMs);
@@ -148,7 +151,6 @@ export class StreamSender {
       otherEpochReceipts: this.#counts.otherEpoch,
       roundTripMs: this.#roundTrip.smoothedMs,
       timeoutMs: this.#roundTrip.timeoutMs,
-      receiverBehind: this.#behind,
     };
   }
 
@@ -163,15 +165,12 @@ export class StreamSender {
     // A receipt for rows handed out before the last return to the receipt: no need to send them again.
     this.#cursor = Math.max(this.#cursor, through);
     this.#window = this.#credit;
-    this.#timeoutsInARow = 0;
-    this.#behind = undefined;
     // [RFC6298-5.2], [RFC6298-5.3]
     this.#timerMs = this.#inFlight.length > 0 ? nowMs + this.#roundTrip.timeoutMs : undefined;
   }
 
   #timeOut(): void {
     this.#counts.timeouts += 1;
-    this.#timeoutsInARow += 1;
     this.#roundTrip.backOff();
     this.#window = 1;
     this.rewind();

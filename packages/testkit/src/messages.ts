@@ -48,6 +48,7 @@ export function aReadingsMessage(given: Partial<ReadingsMessage> = {}): Readings
     kind: 'readings',
     stream: 'ingest-0',
     epoch: 'epoch-1',
+    base: 0,
     lookback: 0,
     acceptedMs: START_MS,
     assets: [
@@ -75,6 +76,7 @@ export function aScoresMessage(given: Partial<ScoresMessage> = {}): ScoresMessag
     kind: 'scores',
     stream: 'ingest-0',
     epoch: 'epoch-1',
+    base: 0,
     model: { ...aModel },
     acceptedMs: START_MS,
     assets: [

@@ -10,11 +10,21 @@ export interface AssetState {
   rollups: RollupState;
 }
 
+/** Where a stream stands: `through` = rows applied in this epoch + rows skipped. */
+export interface Position {
+  stream: string;
+  epoch: string;
+  through: number;
+  skipped: number;
+}
+
 export interface Totals {
   applied: number;
   scored: number;
   rejected: number;
   unscored: number;
+  /** Rows that an earlier, lost store had applied. */
+  skipped: number;
   anomalies: number;
   rollups: number;
   gaps: number;
@@ -53,12 +63,10 @@ export class InsightStore {
     );
   }
 
-  positions(): { stream: string; epoch: string; through: number }[] {
-    return this.#db.prepare('SELECT stream, epoch, through FROM position').all() as {
-      stream: string;
-      epoch: string;
-      through: number;
-    }[];
+  positions(): Position[] {
+    return this.#db
+      .prepare('SELECT stream, epoch, through, skipped FROM position')
+      .all() as Position[];
   }
 
   setPosition(stream: string, epoch: string, through: number): void {
@@ -69,6 +77,20 @@ export class InsightStore {
       epoch,
       through,
     );
+  }
+
+  /** Goes past rows that never came to this store; counted. */
+  skip(position: { stream: string; epoch: string }, range: { first: number; last: number }): void {
+    const count = range.last - range.first + 1;
+    this.#run(
+      `INSERT INTO position (stream, epoch, through, skipped) VALUES (?, ?, ?, ?)
+        ON CONFLICT DO UPDATE SET through = excluded.through, skipped = skipped + excluded.skipped`,
+      position.stream,
+      position.epoch,
+      range.last,
+      count,
+    );
+    this.count({ skipped: count });
   }
 
   *assets(): Generator<[string, AssetState]> {

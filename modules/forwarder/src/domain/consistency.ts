@@ -1,14 +1,16 @@
 import type { AssetScores, Problem, ScoresMessage } from '@holdfast/contracts';
 
 /**
- * What the schema cannot say about a scores message: equal lengths of columns, and every sequence number of
- * `first..last` exactly once. Without this a position could advance over rows that
+ * What the schema cannot say about a scores message: equal lengths of columns, a `base` before `first`, and every
+ * sequence number of `first..last` exactly once. Without this a position could advance over rows that
  * nobody accounted for.
  */
 export function inconsistencyOf(message: ScoresMessage): Problem | undefined {
-  const { first, last } = message;
+  const { first, last, base } = message;
   if (last < first)
     return { path: 'last', value: String(last), allowed: `must be at least ${first}` };
+  if (base >= first)
+    return { path: 'base', value: String(base), allowed: `must be below first, ${first}` };
   if (message.model === null && message.assets.length > 0) {
     return { path: 'model', value: 'null', allowed: 'must be given when there are scores' };
   }

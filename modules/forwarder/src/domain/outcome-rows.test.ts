@@ -74,6 +74,7 @@ describe('consistency of a scores message', () => {
 
   it.each<[string, Partial<ScoresMessage>, string]>([
     ['an end before the start', { first: 5 }, 'last'],
+    ['a base within the batch', { base: 1 }, 'base'],
     ['a row too few', { rejected: [] }, 'rows of 1..4'],
     ['a huge range', { last: 9e15 }, 'rows of 1..9000000000000000'],
     ['scores of no model', { model: null }, 'model'],

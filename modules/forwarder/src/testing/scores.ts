@@ -32,6 +32,7 @@ export function scoresMessage(given: {
     epoch: 'epoch-1',
     first: given.first,
     last: given.first + given.rows - 1,
+    base: 0,
     model: MODEL,
     acceptedMs: START_MS,
     assets: [...lists.values()],

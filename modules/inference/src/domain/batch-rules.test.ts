@@ -62,6 +62,7 @@ describe('a batch', () => {
       { first: 1, last: 3 },
       'assets[0].seq[2]: 2 is not allowed, must be above 2',
     ],
+    ['a base within it', [asset], { base: 1 }, 'base: 1 is not allowed, must be below first, 1'],
     ['a row that is not there', [asset], { last: 4 }, 'assets: 3 rows is not allowed, must be 4'],
     [
       'a row out of its range',

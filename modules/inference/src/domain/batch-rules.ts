@@ -10,6 +10,10 @@ export function batchProblems(batch: ReadingsMessage): Problem[] {
     const allowed = `must be at least first, ${batch.first}`;
     return [...problems, { path: 'last', value: String(batch.last), allowed }];
   }
+  if (batch.base >= batch.first) {
+    const allowed = `must be below first, ${batch.first}`;
+    return [...problems, { path: 'base', value: String(batch.base), allowed }];
+  }
   return problems.length > 0 ? problems : rangeProblem(batch);
 }
 

@@ -40,6 +40,7 @@ export function composeScores(
     epoch: batch.epoch,
     first: batch.first,
     last: batch.last,
+    base: batch.base,
     model: model?.identity ?? null,
     acceptedMs: batch.acceptedMs,
     assets: [],

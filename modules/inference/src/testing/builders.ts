@@ -46,6 +46,7 @@ export function aBatch(assets: AssetReadings[], given: Partial<ReadingsMessage> 
     epoch: 'epoch-1',
     first: Math.min(...seq),
     last: Math.max(...seq),
+    base: 0,
     lookback: 0,
     acceptedMs: START_MS,
     assets,

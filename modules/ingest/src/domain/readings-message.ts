@@ -14,6 +14,7 @@ export const batchBytesMax = (wanted: number): number =>
 export interface MessageFrame {
   stream: string;
   epoch: string;
+  base: number;
   lookback: number;
   want: readonly number[];
 }
@@ -30,6 +31,7 @@ export function readingsMessageOf(
     epoch: frame.epoch,
     first: batch.first,
     last: batch.last,
+    base: frame.base,
     lookback: frame.lookback,
     acceptedMs: batch.acceptedMs,
     assets: batch.assets,

@@ -96,8 +96,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'the receiver applies again what it has of an overlapping batch',
     part: 'receiver',
-    text: '[{ batch, from: next }]',
-    becomes: '[{ batch, from: batch.first }]',
+    text: 'apply.push({ batch, from: next })',
+    becomes: 'apply.push({ batch, from: batch.first })',
   },
   {
     name: 'the receiver applies an old batch and goes back',
@@ -108,8 +108,9 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'a receipt goes out before the commit',
     part: 'receiver',
-    text: 'this.#open.add(place);',
-    becomes: 'place.committed = place.applied; place.dirty = true; this.#open.add(place);',
+    text: 'this.#unpark(place, apply);\n    this.#open.add(place);',
+    becomes:
+      'this.#unpark(place, apply); place.committed = place.applied; place.dirty = true; this.#open.add(place);',
   },
   {
     name: 'the receiver ignores the epoch',
@@ -144,15 +145,56 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'an old batch gets no receipt, so a lost receipt is never given again',
     part: 'receiver',
-    text: "place.dirty = true;\n      return { apply: [], outcome: 'duplicate', dropped: 0 };\n    }\n    if (batch.first > next)",
-    becomes:
-      "return { apply: [], outcome: 'duplicate', dropped: 0 };\n    }\n    if (batch.first > next)",
+    text: "place.dirty = true;\n      return { apply, outcome: 'duplicate', dropped: 0 };",
+    becomes: "return { apply, outcome: 'duplicate', dropped: 0 };",
   },
   {
     name: 'no receipt is owed after a commit',
     part: 'receiver',
     text: 'place.committed = place.applied;\n      place.dirty = true;',
     becomes: 'place.committed = place.applied;',
+  },
+  {
+    name: 'a receiver that lost its store waits for ever for rows that are pruned',
+    part: 'receiver',
+    text: 'base <= place.applied',
+    becomes: 'true',
+  },
+  {
+    name: 'the receiver passes over what a lost store had without saying so',
+    part: 'receiver',
+    text: 'return { skipped, ...this.#sort(place, batch, apply) };',
+    becomes: 'return this.#sort(place, batch, apply);',
+  },
+  {
+    name: 'the receiver goes back to the base of an older batch',
+    part: 'receiver',
+    text: 'base <= place.applied',
+    becomes: 'base === place.applied',
+  },
+  {
+    name: 'the receiver passes over one row too many (off by one)',
+    part: 'receiver',
+    text: 'last: base };\n    place.applied = base;',
+    becomes: 'last: base + 1 };\n    place.applied = base + 1;',
+  },
+  {
+    name: 'the gap is said to begin at a row that the store has (off by one)',
+    part: 'receiver',
+    text: '{ first: place.applied + 1, last: base }',
+    becomes: '{ first: place.applied, last: base }',
+  },
+  {
+    name: 'the position behind a gap does not count as committed with it',
+    part: 'receiver',
+    text: 'place.applied = base;\n    this.#open.add(place);',
+    becomes: 'place.applied = base;',
+  },
+  {
+    name: 'the base is what was sent instead of what has its receipt',
+    part: 'sender',
+    text: 'base: this.#receipted',
+    becomes: 'base: this.#cursor',
   },
 ];
 

@@ -45,6 +45,7 @@ const event = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('remember receipt' as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('crash sender' as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('crash receiver' as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('lose store' as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('rewind' as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('new epoch' as const) }) },
 );
@@ -72,12 +73,15 @@ function step(world: World, one: Event): void {
   else if (one.kind === 'remember receipt') world.rememberReceipt();
   else if (one.kind === 'crash sender') world.crashSender();
   else if (one.kind === 'crash receiver') world.crashReceiver();
+  else if (one.kind === 'lose store') world.loseStore();
   else if (one.kind === 'rewind') world.rewind();
   else world.newEpoch();
 }
 
 /** From here on nothing is lost, and time goes on whenever nothing else does. */
 function heal(world: World): void {
+  // A stream with nothing to send cannot find out that the receiver has lost its store.
+  world.append(1);
   for (let steps = 0; steps < HEALED_STEPS_MAX; steps += 1) {
     if (world.drained && world.network.length === 0) return;
     if (world.send(2)) continue;

@@ -8,6 +8,9 @@ export interface SimulatedBatch extends StreamBatch {
   rows: number[];
 }
 
+/** Stands in `applied` for a row that only a lost store had; real rows count from 1. */
+const SKIPPED = 0;
+
 /** The implementation under test, real or with a planted bug. */
 export interface Ends {
   Sender: typeof StreamSender;
@@ -33,8 +36,8 @@ export type CrashPoint =
   | 'after commit';
 
 /**
- * A journal, a sender, a network that loses, repeats, delays and reorders, and a receiver with a durable position.
- * Everything durable is in fields that a crash leaves alone; sender and receiver are made anew. Each method is one
+ * A journal, a sender, a network that loses, repeats, delays and reorders, and a receiver with a durable position,
+ * until it loses its store. Everything durable is in fields that a crash leaves alone; sender and receiver are made anew. Each method is one
  * thing that can happen, and checks what must hold at that moment.
  */
 export class World {
@@ -43,9 +46,15 @@ export class World {
   readonly network: Message[] = [];
   /** Durable, at the sender's side. Sequence number = index in `rows` of the present epoch + 1. */
   readonly journal = { epochs: 1, rows: [] as number[], receipted: 0, receiptedDurably: 0 };
-  /** Durable, at the receiver's side: what was applied in each epoch, in order. The position is the length. */
+  /** Durable, at the receiver's side: what was applied or skipped in each epoch, in order. The position is the length. */
   readonly applied = new Map<string, number[]>();
+  /** Applied to the store that there is now. */
   readonly #appliedOnce = new Set<number>();
+  /** Applied to a store that was lost. */
+  readonly #appliedBefore = new Set<number>();
+  /** Highest position of each epoch that was committed to any store, and that the sender had a receipt for. */
+  readonly #committedEver = new Map<string, number>();
+  readonly #receiptedEver = new Map<string, number>();
   /** Rows accepted in each epoch, in order. */
   readonly #accepted = new Map<string, number[]>();
   #sender: StreamSender;
@@ -95,6 +104,7 @@ export class World {
       epoch: this.epoch,
       first: step.after + 1,
       last,
+      base: step.base,
       rows: rows.slice(step.after, last),
     };
     this.#sender.sent(batch, this.nowMs);
@@ -132,8 +142,9 @@ export class World {
   sendReceipts(): void {
     const receipts = this.#receiver.takeReceipts();
     for (const epoch of this.#owed) {
+      const through = this.applied.get(epoch)?.length;
       must(
-        receipts.some((receipt) => receipt.epoch === epoch),
+        receipts.some((receipt) => receipt.epoch === epoch && receipt.through === through),
         'no receipt is given for what was committed',
       );
     }
@@ -174,6 +185,14 @@ export class World {
     this.#receiver = this.#newReceiver();
   }
 
+  /** The receiver's disk is replaced. */
+  loseStore(): void {
+    for (const row of this.#appliedOnce) this.#appliedBefore.add(row);
+    this.#appliedOnce.clear();
+    this.applied.clear();
+    this.crashReceiver();
+  }
+
   /**
    * A new epoch: behind damage, where all that was ever sent has its receipt and the rest is numbered from 1 again;
    * else a journal that was lost, and all that was not sent with it.
@@ -201,9 +220,10 @@ export class World {
       outcome.through > this.journal.receipted,
       'a receipt that is no progress is taken for one',
     );
-    const committed = this.applied.get(this.epoch)?.length ?? 0;
+    const committed = this.#committedEver.get(this.epoch) ?? 0;
     must(outcome.through <= committed, 'the sender forgets rows that are not applied');
     this.journal.receipted = outcome.through;
+    raise(this.#receiptedEver, this.epoch, outcome.through);
     this.#stretch = { sinceMs: this.nowMs, sends: 0 };
     this.#checkSender();
   }
@@ -216,7 +236,7 @@ export class World {
     const before = this.#receiver.position(STREAM, batch.epoch);
     const result = this.#receiver.offer(batch);
     must(this.#receiver.parked <= PARKED_MAX, 'more batches are parked than allowed');
-    const rows = this.#rowsOf(result, batch.epoch);
+    const rows = [...this.#skippedOf(result, batch.epoch), ...this.#rowsOf(result, batch.epoch)];
     const after = this.#receiver.position(STREAM, batch.epoch);
     must(after === before + rows.length, 'the position is not what was applied');
     if (crash === 'after receipts, before commit') this.sendReceipts();
@@ -232,9 +252,28 @@ export class World {
     }
   }
 
+  /** What the receiver's owner would record as a gap: rows that a lost store had, for which there was a receipt. */
+  #skippedOf({ skipped }: OfferResult<SimulatedBatch>, epoch: string): number[] {
+    if (skipped === undefined) return [];
+    const position = this.applied.get(epoch)?.length ?? 0;
+    must(
+      skipped.first === position + 1 && skipped.first <= skipped.last,
+      'a gap does not begin where the position is',
+    );
+    must(
+      skipped.last <= (this.#receiptedEver.get(epoch) ?? 0),
+      'rows are skipped that have no receipt',
+    );
+    const rows = this.#accepted.get(epoch)?.slice(position, skipped.last) ?? [];
+    for (const row of rows) {
+      must(this.#appliedBefore.has(row), 'a row is skipped that no lost store had applied');
+    }
+    return rows.map(() => SKIPPED);
+  }
+
   /** What the receiver's owner would apply; each row the next one of its epoch. */
   #rowsOf(result: OfferResult<SimulatedBatch>, epoch: string): number[] {
-    let position = this.applied.get(epoch)?.length ?? 0;
+    let position = result.skipped?.last ?? this.applied.get(epoch)?.length ?? 0;
     const found: number[] = [];
     for (const { batch, from } of result.apply) {
       must(batch.epoch === epoch, 'a batch of another epoch is applied');
@@ -253,11 +292,16 @@ export class World {
     const applied = this.applied.get(epoch) ?? [];
     this.applied.set(epoch, applied);
     for (const row of rows) {
+      if (row === SKIPPED) {
+        applied.push(row);
+        continue;
+      }
       must(row === this.#accepted.get(epoch)?.[applied.length], 'a row is applied out of order');
       must(!this.#appliedOnce.has(row), 'a row is applied twice');
       this.#appliedOnce.add(row);
       applied.push(row);
     }
+    raise(this.#committedEver, epoch, applied.length);
   }
 
   #checkSender(): void {
@@ -293,4 +337,8 @@ export class World {
     }));
     return new this.#ends.Receiver({ parkedMax: PARKED_MAX }, positions);
   }
+}
+
+function raise(marks: Map<string, number>, epoch: string, to: number): void {
+  marks.set(epoch, Math.max(to, marks.get(epoch) ?? 0));
 }
