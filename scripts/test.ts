@@ -18,7 +18,8 @@ interface JestResults {
 async function jest(project: string, args: readonly string[]) {
   const folder = mkdtempSync(path.join(tmpdir(), 'holdfast-jest-'));
   const outputFile = path.join(folder, 'results.json');
-  const workers = project === 'unit' ? ['--maxWorkers=2'] : ['--runInBand'];
+  // System tests measure each other's processes otherwise; a handle that one left open must not stop the machine.
+  const workers = project === 'unit' ? ['--maxWorkers=2'] : ['--runInBand', '--forceExit'];
   const code = await run('jest', [
     '--selectProjects',
     project,
