@@ -20,16 +20,21 @@ export async function startAzurite(folder: string, port: number): Promise<Storag
     path.dirname(createRequire(import.meta.url).resolve('azurite/package.json')),
     'dist/src/blob/main.js',
   );
+  const guard = import.meta.resolve('@holdfast/edge/orphan-guard');
   const child = spawn(
     process.execPath,
-    [entry, '--location', folder, '--blobHost', '127.0.0.1', '--blobPort', String(port)].concat([
-      '--skipApiVersionCheck',
-      '--disableTelemetry',
-      '--silent',
-    ]),
+    [
+      ...['--import', guard, entry],
+      ...['--location', folder, '--blobHost', '127.0.0.1', '--blobPort', String(port)],
+      ...['--skipApiVersionCheck', '--disableTelemetry', '--silent'],
+    ],
     {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, AZURITE_ACCOUNTS: `${account}:${key}` },
+      env: {
+        ...process.env,
+        AZURITE_ACCOUNTS: `${account}:${key}`,
+        HOLDFAST_EDGE_SUPERVISOR_PID: String(process.pid),
+      },
     },
   );
   let output = '';

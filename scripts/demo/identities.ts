@@ -32,9 +32,9 @@ export function identitiesOf(site: {
       right: ingest.accepted,
     },
     {
-      says: 'accepted = applied + in flight',
+      says: 'accepted = applied + in flight + skipped',
       left: ingest.accepted,
-      right: forwarder.applied + ingest.inFlight,
+      right: forwarder.applied + ingest.inFlight + forwarder.skipped,
     },
     {
       says: 'applied = scored + rejected + unscored',

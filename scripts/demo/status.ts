@@ -20,6 +20,8 @@ export interface ForwarderStatus {
   scored: number;
   rejected: number;
   unscored: number;
+  /** Receipted by an earlier life of the forwarder's database. */
+  skipped: number;
   anomalies: { open: number; total: number };
   rollups: number;
   lanes: Record<string, LaneCounts>;
