@@ -112,12 +112,11 @@ describe('a module process on the hub', () => {
   it('ends with 1 when a handler throws, and the message waits for the next life', async () => {
     const child = await onHub();
     await until(async () => (await hub?.invoke('ping', {}))?.status === 200);
-    // Sent to itself; the method is not answered if the process ends first.
-    const emitted = hub?.invoke('emit', 'poison').catch(() => {});
+    // Sent to itself. The answer is not waited for: the process may end before it gives one.
+    hub?.invoke('emit', 'poison').catch(() => {});
     expect(await child.exited).toEqual({ code: 1, signal: null });
     expect(child.output).toContain('The module cannot go on and ends {"message":"commit failed"}');
     expect(await hub?.queued('probe')).toBe(1);
-    await emitted;
   });
 
   it('serves HTTPS with a certificate from the workload API', async () => {
