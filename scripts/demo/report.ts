@@ -34,10 +34,14 @@ export function reportLines(outcome: Outcome): string[] {
         `  ${left === right ? '✔' : '✘'} ${says}: ${count(left)} = ${count(right)}`,
     ),
     ...(refused.length > 0 ? ['', 'Refused by ingest'] : []),
-    ...refused.map(([reason, rows]) => `  ${count(rows)} rows: ${reason}`),
+    ...refused.map(([reason, rows]) => {
+      const example = source.examples[reason];
+      const found = example === undefined ? '' : `, for example not ${example}`;
+      return `  ${count(rows)} ${rows === 1 ? 'row' : 'rows'}: ${reason}${found}`;
+    }),
     '',
     'In storage, read back from the blobs',
-    `  ${count(storage.blobs)} blobs, ${count(storage.bytes)} bytes, ${count(storage.records)} records (${Object.entries(
+    `  ${count(storage.blobs)} ${storage.blobs === 1 ? 'blob' : 'blobs'}, ${count(storage.bytes)} bytes, ${count(storage.records)} records (${Object.entries(
       storage.byKind,
     )
       .map(([kind, records]) => `${count(records)} ${kind}`)

@@ -10,14 +10,17 @@ export interface SourceRow {
 export interface SourceCounts {
   fed: number;
   accepted: number;
+  /** Rows by reason. */
   refused: Record<string, number>;
+  /** One value that was refused, by the same reason. */
+  examples: Record<string, string>;
   /** Posts that had to be repeated: no answer, or told to wait. */
   repeated: number;
 }
 
 interface Answer {
   accepted: number;
-  refused?: { allowed: string; path?: string }[];
+  refused?: { allowed: string; path?: string; value?: unknown }[];
   refusedCount?: number;
 }
 
@@ -29,7 +32,13 @@ const GIVE_UP_MS = 120_000;
  * the same idempotency key when it cannot know. So each row counts once, whatever is killed meanwhile.
  */
 export class HttpSource {
-  readonly counts: SourceCounts = { fed: 0, accepted: 0, refused: {}, repeated: 0 };
+  readonly counts: SourceCounts = {
+    fed: 0,
+    accepted: 0,
+    refused: {},
+    examples: {},
+    repeated: 0,
+  };
   readonly #url: string;
   readonly #token: string;
 
@@ -91,7 +100,12 @@ export class HttpSource {
   #count(answer: Answer, rowsWhenNone = 0): void {
     this.counts.accepted += answer.accepted;
     const refused = answer.refused ?? [];
-    for (const one of refused) this.#refuse(`${one.path ?? 'row'} ${one.allowed}`, 1);
+    for (const { path = 'row', value, allowed } of refused) {
+      // A bound that moves with the clock would make every row a reason of its own.
+      const reason = `${path} ${allowed.replace(/\d{4}-\d{2}-\d{2}T\S+ \(\d+\)/, 'the limit')}`;
+      this.#refuse(reason, 1);
+      if (value !== undefined) this.counts.examples[reason] ??= String(value);
+    }
     const unnamed = (answer.refusedCount ?? (refused.length || rowsWhenNone)) - refused.length;
     if (unnamed > 0) this.#refuse('further rows', unnamed);
   }

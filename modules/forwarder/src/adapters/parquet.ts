@@ -1,4 +1,5 @@
-import { zstdCompressSync } from 'node:zlib';
+// Not by name: Node 20 does not have it, and would end with that before the version check says so.
+import zlib from 'node:zlib';
 import type { InsightKind, InsightRecord, ModelIdentity } from '@holdfast/contracts';
 import { type BasicType, parquetWriteBuffer } from 'hyparquet-writer';
 
@@ -134,7 +135,7 @@ function write<Row>(
       data: rows.map((row) => (type === 'INT64' ? BigInt(of(row) as number) : of(row))),
     })),
     codec: 'ZSTD',
-    compressors: { ZSTD: (bytes) => zstdCompressSync(bytes) },
+    compressors: { ZSTD: (bytes) => zlib.zstdCompressSync(bytes) },
     rowGroupSize: 100_000,
     createdBy: 'holdfast forwarder',
     kvMetadata: Object.entries({ ...notes, holdfast: '1' }).map(([key, value]) => ({ key, value })),
