@@ -26,6 +26,8 @@ export async function runModule<Env extends z.ZodObject, Settings extends z.ZodO
   definition: ModuleDefinition<Env, Settings>,
 ): Promise<void> {
   keepHeapSmall();
+  // Databases and settings hold what the site measures: nobody else on the host reads them.
+  process.umask(0o077);
   // A reader of the log that goes away must not take the module with it.
   process.stdout.on('error', () => {});
   const log = createLog({
