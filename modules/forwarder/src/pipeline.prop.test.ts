@@ -293,6 +293,22 @@ describe('forwarder', () => {
     await until(() => receiptsOf(site).some(({ through }) => through === 20));
   });
 
+  it('commits the gap of a lost store at once, also when the batch that shows it is early', async () => {
+    const site = await new Site().start();
+    site.send({ ...batch(calm, 31, 40), base: 20 });
+    const skipped = { applied: 0, skipped: 20, gaps: 1, parked: 1 };
+    expect(site.status).toMatchObject({ ...skipped, streams: [{ through: 20, skipped: 20 }] });
+    await until(() => receiptsOf(site).some(({ through }) => through === 20));
+    const { folder } = site;
+    await site.stop();
+    const again = new Site();
+    Object.assign(again, { folder });
+    await again.start();
+    again.send({ ...batch(calm, 21, 40), base: 20 });
+    expect(again.status).toMatchObject({ applied: 20, skipped: 20, gaps: 1 });
+    expect(again.status.streams).toMatchObject([{ through: 40, skipped: 20 }]);
+  });
+
   it.each([
     ['not-json', '{"v":1', /JSON/],
     ['schema', { ...batch(calm, 1, 2), stream: 'a/b' }, /stream: \\"a\/b\\" is not allowed/],
