@@ -79,6 +79,8 @@ async function play(parts: {
     `modules ready: ${MODULES.map((module) => `${module} ${site.url(module)}`).join(', ')}`,
   );
 
+  // A minute's wait before an ordinary upload is right for a site, and too long for who watches.
+  await site.edge.patchTwin('forwarder', { upload: { intervalSecs: 2 } });
   const source = new HttpSource({ url: site.url('ingest'), token: site.token });
   const stage: Stage = { phase: 'feeding', linkUp: true, progress: 0, source: source.counts };
   const watching = new AbortController();

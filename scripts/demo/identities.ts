@@ -42,7 +42,7 @@ export function identitiesOf(site: {
       right: forwarder.scored + forwarder.rejected + forwarder.unscored,
     },
     ...lanes.map(([lane, counts]) => ({
-      says: `${lane}: produced = delivered + pending + denied + evicted + dead`,
+      says: `${lane}: produced = ${termsOf(counts)}`,
       left: counts.produced,
       right: accountedFor(counts),
     })),
@@ -65,5 +65,9 @@ export function identitiesOf(site: {
   ];
 }
 
-const accountedFor = (counts: LaneCounts): number =>
-  counts.delivered + counts.pending + counts.denied + counts.evicted + counts.dead;
+const TERMS = ['delivered', 'pending', 'denied', 'evicted', 'dead'] as const;
+
+const termsOf = (counts: LaneCounts): string =>
+  TERMS.map((term) => `${term} ${counts[term].toLocaleString('en-US')}`).join(' + ');
+
+const accountedFor = (counts: LaneCounts): number => sum(TERMS.map((term) => counts[term]));

@@ -211,7 +211,7 @@ describe('the hub is killed', () => {
     expect(await site.queueLength('sink/i1')).toBe(2);
   });
 
-  it('has nothing repeated when the connection ends after the acknowledgement', async () => {
+  it('has no message repeated whose acknowledgement came before the connection ended', async () => {
     const source = await site.open('source');
     await site.control('POST', '/faults', {
       dropAfterPuback: { client: 'edge-1/source', count: 1 },
@@ -219,7 +219,10 @@ describe('the hub is killed', () => {
     await send(source, 'o1', ['x', 'y']);
     expect(site.hub.output).toMatch(/Client is disconnected/);
     const sink = await site.receiver('sink');
-    await until(() => sink.received.length >= 2);
-    expect(sink.received.map((r) => r.body)).toEqual(['x', 'y']);
+    const bodies = () => sink.received.map((r) => r.body);
+    await until(() => bodies().includes('y'));
+    // `y` may have been on its way when the connection ended; then its own acknowledgement was lost, and it came again.
+    expect(bodies().filter((body) => body === 'x')).toEqual(['x']);
+    expect(bodies()[0]).toBe('x');
   });
 });

@@ -63,7 +63,11 @@ export async function startForwarder(
     fatal: (error) => host.fatal(error),
   });
   const first = makeTarget(env, host.settings);
-  if (first.problem !== undefined) log.error('No upload', { reason: first.problem });
+  if (first.problem !== undefined) {
+    // No store at all may be what the user wants; an address that cannot be used is a mistake.
+    const level = env.HOLDFAST_STORAGE_CONNECTION_STRING === undefined ? 'warn' : 'error';
+    log[level]('No upload', { reason: first.problem });
+  }
   let targetProblem = first.problem;
   const uploader = new Uploader({
     site,
