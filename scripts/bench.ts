@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import { backlogRun, batchedRun, latencyRun, type SiteRun, singlesRun } from './bench/site-runs.ts';
 import { stageLimits } from './bench/stages.ts';
 import { startSite, untilReady } from './demo/site.ts';
-import { run } from './steps.ts';
+import { MODULES, run } from './steps.ts';
 
 const HELP = `Usage: npm run bench -- [options]
 
@@ -29,7 +29,6 @@ const { values } = parseArgs({
   },
 });
 
-const MODULES = ['ingest', 'inference', 'forwarder'];
 /** What the images hold is what is measured. */
 const BUNDLES = mkdtempSync(path.join(tmpdir(), 'holdfast-bundles-'));
 

@@ -15,9 +15,8 @@ import {
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
-import { ROOT } from './steps.ts';
+import { MODULES, ROOT } from './steps.ts';
 
-const MODULES = ['ingest', 'inference', 'forwarder'];
 const ARCHITECTURES = ['x64', 'arm64'];
 
 /** Native packages that cannot be bundled: what of each is needed at run time. */

@@ -14,8 +14,8 @@ import { feed, HttpSource } from './demo/source.ts';
 import { type SiteStatus, sum } from './demo/status.ts';
 import { type Stage, watch } from './demo/watch.ts';
 import { createWorkload, type Workload } from './demo/workload.ts';
+import { MODULES } from './steps.ts';
 
-const MODULES = ['ingest', 'inference', 'forwarder'];
 /** Draining a minute of readings takes seconds; under chaos a module may wait out a restart first. */
 const DRAIN_TIMEOUT_MS = 180_000;
 

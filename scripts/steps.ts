@@ -4,11 +4,23 @@ import path from 'node:path';
 /** Root of the checkout: scripts find everything from here, whatever the working directory. */
 export const ROOT = path.resolve(import.meta.dirname, '..');
 
+/** Our modules: folder, image and module id. */
+export const MODULES = ['ingest', 'inference', 'forwarder'];
+
 export interface Step {
   name: string;
   command: string;
   args: readonly string[];
 }
+
+/** What is checked without running our code's tests. */
+export const STATIC_CHECKS: readonly Step[] = [
+  { name: 'format and lint', command: 'biome', args: ['check', '.'] },
+  { name: 'types', command: 'tsc', args: ['-p', '.'] },
+  { name: 'import rules', command: 'node', args: ['scripts/import-rules.ts'] },
+  { name: 'published schemas', command: 'node', args: ['scripts/schemas.ts', '--check'] },
+  { name: 'settings tables', command: 'node', args: ['scripts/settings-tables.ts', '--check'] },
+];
 
 /** Runs a program with the output on our own terminal; resolves with its exit code. */
 export function run(

@@ -5,7 +5,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { run, runSteps } from './steps.ts';
+import { run, runSteps, STATIC_CHECKS } from './steps.ts';
 
 interface JestResults {
   numPassedTests: number;
@@ -50,11 +50,7 @@ const single = first === 'unit' || first === 'system' ? first : undefined;
 let exitCode = 0;
 if (single === undefined) {
   exitCode = await runSteps([
-    { name: 'format and lint', command: 'biome', args: ['check', '.'] },
-    { name: 'types', command: 'tsc', args: ['-p', '.'] },
-    { name: 'import rules', command: 'node', args: ['scripts/import-rules.ts'] },
-    { name: 'published schemas', command: 'node', args: ['scripts/schemas.ts', '--check'] },
-    { name: 'settings tables', command: 'node', args: ['scripts/settings-tables.ts', '--check'] },
+    ...STATIC_CHECKS,
     { name: 'deployment manifests', command: 'node', args: ['scripts/validate.ts'] },
   ]);
 }

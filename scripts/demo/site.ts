@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { type EdgeHandle, startEdge } from '@holdfast/edge';
 import { freePort, TcpGate } from '@holdfast/testkit';
-import { ROOT } from '../steps.ts';
+import { MODULES, ROOT } from '../steps.ts';
 import { type Storage, startAzurite } from './azurite.ts';
 import { type ForwarderStatus, type IngestStatus, readStatus, type SiteStatus } from './status.ts';
 
@@ -86,8 +86,6 @@ export async function startSite(options: {
     },
   };
 }
-
-const MODULES = ['ingest', 'inference', 'forwarder'];
 
 const commandsIn = (bundles: string): Record<string, { entry: string }> =>
   Object.fromEntries(MODULES.map((id) => [id, { entry: path.join(bundles, id, 'main.js') }]));
