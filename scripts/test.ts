@@ -1,6 +1,7 @@
 /**
- * `npm test`: format, lint, types and import rules, then all tests. `npm test -- unit` or `-- system` runs one
- * project of jest alone, and further words go to jest: `npm test -- system test/hub`.
+ * `npm test`: format, lint, types and import rules, then all tests, then every fault scenario in its short form.
+ * `npm test -- unit` or `-- system` runs one project of jest alone, and further words go to jest:
+ * `npm test -- system test/hub`. `npm run test:faults` runs the faults alone.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -44,6 +45,28 @@ async function jest(project: string, args: readonly string[]) {
   };
 }
 
+/** Runs all fault scenarios in their short form and returns exit code and counts. */
+async function faults() {
+  const folder = mkdtempSync(path.join(tmpdir(), 'holdfast-faults-'));
+  const outputFile = path.join(folder, 'results.json');
+  const code = await run('node', ['scripts/faults.ts', '--results', outputFile]);
+  let results: { outcome: string }[] | undefined;
+  try {
+    results = JSON.parse(readFileSync(outputFile, 'utf8'));
+  } catch {
+    console.error('The fault scenarios wrote no results.');
+  }
+  rmSync(folder, { recursive: true, force: true });
+  const count = (outcome: string): number =>
+    results?.filter((result) => result.outcome === outcome).length ?? 0;
+  return {
+    code,
+    passed: count('passed'),
+    failed: results === undefined ? 1 : count('failed'),
+    skipped: count('skipped'),
+  };
+}
+
 const [first, ...rest] = process.argv.slice(2);
 const single = first === 'unit' || first === 'system' ? first : undefined;
 
@@ -56,8 +79,16 @@ if (single === undefined) {
 }
 if (exitCode === 0) {
   const total = { passed: 0, failed: 0, skipped: 0 };
-  for (const project of single === undefined ? ['unit', 'system'] : [single]) {
-    const result = await jest(project, single === undefined ? process.argv.slice(2) : rest);
+  const suites =
+    single === undefined
+      ? [
+          () => jest('unit', process.argv.slice(2)),
+          () => jest('system', process.argv.slice(2)),
+          faults,
+        ]
+      : [() => jest(single, rest)];
+  for (const suite of suites) {
+    const result = await suite();
     total.passed += result.passed;
     total.failed += result.failed;
     total.skipped += result.skipped;

@@ -29,6 +29,8 @@ export async function startSite(options: {
   backoffScale?: number;
   /** Folder with a bundle of each module, as in the images; without it the modules run from their sources. */
   bundles?: string;
+  /** Added to the environment of a process, by module id or `edgeHub`; read at each start. */
+  processEnvironment?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }): Promise<Site> {
   const { folder, say } = options;
   mkdirSync(path.join(folder, 'storage'), { recursive: true });
@@ -50,6 +52,9 @@ export async function startSite(options: {
       },
       ...(options.bundles === undefined ? {} : { moduleCommand: commandsIn(options.bundles) }),
       ...(options.backoffScale === undefined ? {} : { backoffScale: options.backoffScale }),
+      ...(options.processEnvironment === undefined
+        ? {}
+        : { processEnvironment: options.processEnvironment }),
     });
   } catch (error) {
     await gate.close();

@@ -22,6 +22,11 @@ export interface EdgeOptions {
   leafDevices?: readonly string[];
   /** Factor on edgeAgent's waiting times before a restart. @default 1 */
   backoffScale?: number;
+  /**
+   * Added to the environment of a process, by module id or `edgeHub`, read at each of its starts: for debuggers and
+   * fault injection. Wins over everything else.
+   */
+  processEnvironment?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   onEvent?: (event: EdgeEvent) => void;
 }
 

@@ -91,27 +91,33 @@ class Frame {
   readonly listeners = new Set<(event: EdgeEvent) => void>();
   readonly #limits: RestartLimits;
   readonly #processes: ProcessList;
+  readonly #processEnvironment: NonNullable<EdgeOptions['processEnvironment']>;
 
   constructor(
     state: StateFolder,
     deployment: Deployment,
     processes: ProcessList,
-    { onEvent, backoffScale = 1 }: EdgeOptions,
+    { onEvent, backoffScale = 1, processEnvironment = {} }: EdgeOptions,
   ) {
     this.state = state;
     this.deployment = deployment;
     this.#processes = processes;
+    this.#processEnvironment = processEnvironment;
     this.#limits = scaleLimits(limitsOf(deployment.edgeAgent.env), backoffScale);
     if (onEvent !== undefined) this.listeners.add(onEvent);
   }
 
-  supervise({ module, ...options }: Wanted): Supervised {
+  supervise({ module, spec, ...options }: Wanted): Supervised {
     const config =
       module === undefined ? {} : containerOptionsOf(module).HostConfig.LogConfig.Config;
     const log = new LogFile(path.join(this.state.logs, `${options.id}.log`), config);
     this.logs.set(options.id, log);
     return new Supervised({
       ...options,
+      spec: () => {
+        const own = spec();
+        return { ...own, env: { ...own.env, ...this.#processEnvironment[options.id] } };
+      },
       log,
       limits: this.#limits,
       monotonicMs: () => performance.now(),
