@@ -1,14 +1,15 @@
 /**
  * Load on ingest from a process of its own: `node load.ts <json>`; prints one JSON line with what was acknowledged.
- * Raw sockets with kept-alive connections, one request at a time on each, so that the generator costs little.
+ * Raw sockets with kept-alive connections, one request at a time on each, so that the generator costs little; what it
+ * does cost is in its result, because it shares the cores with what it measures.
  */
 import { connect, type Socket } from 'node:net';
-import { assetNames, PERIOD_MS, SIGNALS, simulate } from '@holdfast/pump-loop';
+import { Bodies } from './bodies.ts';
 
 export interface LoadOptions {
   port: number;
   token: string;
-  /** `rows` in one post: 1 posts single JSON objects, more posts columns of eight assets. */
+  /** `rows` in one post: 1 posts single JSON objects, more posts columns. */
   rows: number;
   connections: number;
   /** Readings a second over all connections; 0 as fast as it goes. */
@@ -16,6 +17,10 @@ export interface LoadOptions {
   /** Ends after so many seconds or readings, whichever comes first; 0 means no limit. */
   seconds: number;
   readings: number;
+  /** @default 8 */
+  assets?: number;
+  /** @default 8 */
+  signals?: number;
 }
 
 export interface LoadResult {
@@ -26,58 +31,13 @@ export interface LoadResult {
   bodyBytes: number;
   /** Posts that were told to wait. */
   throttled: number;
+  /** Processor time of the generator itself. */
+  cpuSeconds: number;
   /** Time from request to acknowledgement. */
   latencyMs: { p50: number; p99: number };
 }
 
-const ASSETS = 8;
-/** Rows of each asset that are simulated in advance; they are fed over and over, at times that go on. */
-const SIMULATED = 3_600;
 const START_MS = Date.now() - 30 * 86_400_000;
-
-/** What healthy pump loops measure, `[asset][signal][row]`: a load in which every row is an alarm would be another load. */
-const measured = assetNames(ASSETS).map(() => SIGNALS.map((): (number | null)[] => []));
-for (const { asset, values } of simulate({
-  seed: 1,
-  assets: ASSETS,
-  startMs: START_MS,
-  seconds: SIMULATED,
-})) {
-  const columns = measured[assetNames(ASSETS).indexOf(asset)];
-  for (const [signal, name] of SIGNALS.entries()) columns?.[signal]?.push(values[name]);
-}
-const names = assetNames(ASSETS);
-
-/** Rows that each asset has fed so far. */
-const fed = names.map(() => 0);
-
-function bodyOf(rows: number): string {
-  if (rows === 1) {
-    const asset = Math.floor(Math.random() * ASSETS);
-    const { t, values } = nextRows(asset, 1);
-    return JSON.stringify({
-      asset: names[asset],
-      t: t[0],
-      values: Object.fromEntries(SIGNALS.map((name, signal) => [name, values[signal]?.[0]])),
-    });
-  }
-  const each = Math.ceil(rows / ASSETS);
-  return JSON.stringify(
-    names.map((asset, index) => ({ asset, signals: SIGNALS, ...nextRows(index, each) })),
-  );
-}
-
-function nextRows(asset: number, count: number): { t: number[]; values: (number | null)[][] } {
-  const from = fed[asset] ?? 0;
-  fed[asset] = from + count;
-  const rows = Array.from({ length: count }, (_, index) => from + index);
-  return {
-    t: rows.map((row) => START_MS + row * PERIOD_MS),
-    values: (measured[asset] ?? []).map((column) =>
-      rows.map((row) => column[row % SIMULATED] ?? null),
-    ),
-  };
-}
 
 class Connection {
   readonly #socket: Socket;
@@ -96,7 +56,8 @@ class Connection {
   request(text: string): Promise<string> {
     return new Promise((resolve) => {
       this.#waiting = resolve;
-      this.#socket.write(text);
+      // All of it is ASCII; said so, it is sent as it lies in memory.
+      this.#socket.write(text, 'latin1');
     });
   }
 
@@ -105,10 +66,11 @@ class Connection {
   }
 
   #take(chunk: string): void {
-    this.#text += chunk;
+    this.#text = this.#text === '' ? chunk : this.#text + chunk;
     const headEnd = this.#text.indexOf('\r\n\r\n');
     if (headEnd < 0) return;
-    const length = Number(/content-length: (\d+)/i.exec(this.#text)?.[1] ?? 0);
+    const at = this.#text.search(/content-length: /i);
+    const length = at < 0 ? 0 : Number.parseInt(this.#text.slice(at + 16, at + 26), 10);
     if (this.#text.length < headEnd + 4 + length) return;
     const answer = this.#text;
     this.#text = '';
@@ -117,14 +79,17 @@ class Connection {
 }
 
 async function load(options: LoadOptions): Promise<LoadResult> {
+  const { assets = 8, signals = 8 } = options;
+  const bodies = new Bodies({ assets, signals, rows: options.rows, startMs: START_MS });
+  const rowsEach = bodies.rows;
   const startedAt = performance.now();
+  const cpuBefore = process.cpuUsage();
   const endAt = options.seconds > 0 ? startedAt + options.seconds * 1000 : Number.POSITIVE_INFINITY;
   const most = options.readings > 0 ? options.readings : Number.POSITIVE_INFINITY;
   const result = { readings: 0, posts: 0, bodyBytes: 0, throttled: 0 };
   const latencies: number[] = [];
   let claimed = 0;
   const head = `POST /v1/readings HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${options.token}\r\nContent-Type: application/json\r\n`;
-  const rowsEach = options.rows === 1 ? 1 : Math.ceil(options.rows / ASSETS) * ASSETS;
 
   const worker = async (): Promise<void> => {
     const connection = new Connection(options.port);
@@ -134,12 +99,11 @@ async function load(options: LoadOptions): Promise<LoadResult> {
         const aheadMs = startedAt + (claimed / options.rate) * 1000 - performance.now();
         if (aheadMs > 0) await new Promise((resolve) => setTimeout(resolve, aheadMs));
       }
-      const body = bodyOf(options.rows);
+      const body = bodies.next();
+      const request = `${head}Content-Length: ${body.length}\r\n\r\n${body}`;
       for (;;) {
         const sentAt = performance.now();
-        const answer = await connection.request(
-          `${head}Content-Length: ${body.length}\r\n\r\n${body}`,
-        );
+        const answer = await connection.request(request);
         if (answer.startsWith('HTTP/1.1 202')) {
           latencies.push(performance.now() - sentAt);
           break;
@@ -155,11 +119,13 @@ async function load(options: LoadOptions): Promise<LoadResult> {
     connection.end();
   };
   await Promise.all(Array.from({ length: options.connections }, worker));
+  const cpu = process.cpuUsage(cpuBefore);
   latencies.sort((a, b) => a - b);
   const at = (share: number): number => latencies[Math.floor((latencies.length - 1) * share)] ?? 0;
   return {
     ...result,
     seconds: (performance.now() - startedAt) / 1000,
+    cpuSeconds: (cpu.user + cpu.system) / 1e6,
     latencyMs: { p50: at(0.5), p99: at(0.99) },
   };
 }

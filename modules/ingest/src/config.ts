@@ -65,7 +65,9 @@ export const settings = z.object({
     .min(0)
     .max(20)
     .default(5)
-    .describe('How long a small batch waits for more rows while others are under way, in ms'),
+    .describe(
+      'How long a small batch waits for more rows while others are under way, in ms; longer by itself where the way is busy or rows come fast',
+    ),
   capBytes: z
     .int()
     .min(MIB)

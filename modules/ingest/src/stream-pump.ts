@@ -3,6 +3,7 @@ import type { Journal, JournalBatch, JournalStream } from '@holdfast/journal';
 import type { Clock, Log } from '@holdfast/module-host';
 import { type SenderStatus, type SequenceRange, StreamSender } from '@holdfast/stream';
 import type { OutboundMessage } from '@holdfast/transport';
+import { ArrivalRate, lingerMs } from './domain/linger.ts';
 import { OutcomeWaiters } from './domain/outcome-waiters.ts';
 import { batchBytesMax, readingsMessageOf } from './domain/readings-message.ts';
 import { codeOf, IngestError } from './errors.ts';
@@ -31,8 +32,8 @@ const PAUSE_MS_MAX = 10_000;
 /**
  * Sends one stream: what the sender asks for, read from the journal, one message after the other.
  *
- * A batch leaves at once when nothing else is under way. While others are, a batch that would not fill a message
- * waits up to `lingerMs` for more rows: few large messages are what the hub is good at.
+ * A full batch leaves at once, within the credit. A small one leaves at once while rows come slowly and nothing else is
+ * under way; otherwise it waits for more rows, see `lingerMs`: few large messages are what the hub is good at.
  */
 export class StreamPump {
   readonly waiters = new OutcomeWaiters();
@@ -49,6 +50,7 @@ export class StreamPump {
   /** Last sequence number that the sender has been told of. */
   #known: number;
   #rowBytes = 64;
+  readonly #arrivals = new ArrivalRate();
   #pauseMs = 0;
   #notBeforeMs = 0;
   #stopped = false;
@@ -211,15 +213,23 @@ export class StreamPump {
 
   /** How much longer the rows after `after` should wait for company; 0 when they go now. */
   #lingerMs(after: number, nowMs: number): number {
-    if (this.#sender.status.inFlightBatches === 0 || this.#unsentSinceMs === undefined) return 0;
+    const { inFlightBatches, roundTripMs = 0 } = this.#sender.status;
+    if (this.#unsentSinceMs === undefined) return 0;
     const rows = this.stream.appended - after;
     if (rows * this.#rowBytes >= MESSAGE_BYTES_MAX) return 0;
-    return this.#unsentSinceMs + this.#settings.lingerMs - nowMs;
+    const wait = lingerMs({
+      busy: inFlightBatches > 0,
+      settingMs: this.#settings.lingerMs,
+      roundTripMs,
+      rowsPerMs: this.#arrivals.rowsPerMs,
+    });
+    return this.#unsentSinceMs + wait - nowMs;
   }
 
   #sendBatch(step: { after: number; base: number }, nowMs: number): void {
     const { batch, body } = this.#readBatch(step);
     this.#sender.sent(batch, nowMs);
+    this.#arrivals.came(batch.last - step.after, nowMs);
     this.#unsentSinceMs = batch.last < this.stream.appended ? nowMs : undefined;
     const { stream } = this.stream;
     const properties = { kind: 'readings', v: '1', stream };

@@ -1,10 +1,10 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import { problemBody } from '../domain/answers.ts';
 import { FailureLimiter } from '../domain/failure-limiter.ts';
 import { type Answer, problem } from './http-answer.ts';
 
-const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+const digest = (text: string): Buffer => hash('sha256', text, 'buffer');
 
 /**
  * Asks for the bearer token (RFC 6750). A good token always gets through: one broken device must not lock out
