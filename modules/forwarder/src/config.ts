@@ -79,7 +79,12 @@ const Upload = z.strictObject({
     .max(16 * MEBIBYTE)
     .default(MEBIBYTE)
     .describe('Bytes of records, as JSON, in one blob.'),
-  timeoutSecs: z.int().min(1).max(3_600).default(60).describe('Longest time for one request.'),
+  timeoutSecs: z
+    .int()
+    .min(1)
+    .max(3_600)
+    .default(60)
+    .describe('Longest time for one request, also on a link that turns out to be slow.'),
   apiVersion: z
     .string()
     .regex(/^(?:\d{4}-\d{2}-\d{2})?$/, { error: 'must be a date such as 2019-07-07, or empty' })

@@ -227,7 +227,6 @@ function uploadRules(settings: Settings, known: boolean): UploadRules {
     recordsMax: upload.recordsMax,
     bytesMax: upload.bytesMax,
     intervalMs: upload.intervalSecs * 1000,
-    timeoutMs: upload.timeoutSecs * 1000,
     allowed: known ? new Set<InsightKind>(egress.allow) : undefined,
     policyHash: createHash('sha256').update(policy).digest('hex'),
   };

@@ -1,10 +1,10 @@
 import type { InsightKind, Lane } from '@holdfast/contracts';
 import type { Clock, Log } from '@holdfast/module-host';
+import { fileOf } from './adapters/blob-file.ts';
 import type { BlobTarget } from './adapters/blob-target.ts';
 import type { Outbox } from './adapters/outbox.ts';
-import { toParquet } from './adapters/parquet.ts';
 import type { SealedBlob, Sealing } from './adapters/sealing.ts';
-import { failureOf, UploadFailure } from './adapters/upload-failure.ts';
+import { failureOf, type UploadFailure } from './adapters/upload-failure.ts';
 import { Wakeup } from './adapters/wakeup.ts';
 import { nextPause } from './domain/backoff.ts';
 import { Link, PAUSES } from './link.ts';
@@ -17,7 +17,6 @@ export interface UploadRules {
   recordsMax: number;
   bytesMax: number;
   intervalMs: number;
-  timeoutMs: number;
   /** Kinds that may leave the site; undefined while no policy has ever come, and nothing may. */
   allowed: ReadonlySet<InsightKind> | undefined;
   /** Identity of the egress policy, stamped on each blob. */
@@ -55,9 +54,10 @@ interface Course {
 const SEALED_MAX = 4;
 /** Refusals after which a blob is split, or its one record buried. */
 const REFUSALS_MAX = 3;
+
 /**
  * Carries sealed blobs to the store, never on the path of incoming scores. A failure of the link, the credentials or the
- * target blames no blob; a refused blob is tried three times, then split until the bad record stands alone and is
+ * target blames no blob; after silence a small question goes first; a refused blob is tried three times, then split until the bad record stands alone and is
  * buried, while the others go on.
  */
 export class Uploader {
@@ -78,6 +78,8 @@ export class Uploader {
   /** The way to the store, shared by both courses. */
   readonly link: Link;
   #failures = 0;
+  /** The question under way, shared by both courses. */
+  #asking: Promise<boolean> | undefined;
 
   constructor(options: UploaderOptions) {
     this.#options = options;
@@ -136,6 +138,8 @@ export class Uploader {
     if (this.#rules.allowed === undefined) return 'no settings have come yet';
     if (this.#held) return 'uploading is held';
     const { clock } = this.#options;
+    const { askedMs } = this.link;
+    if (askedMs > 0) return `the store asks for a pause of ${Math.ceil(askedMs / 1000)} s more`;
     const deadline = clock.monotonicMs() + timeoutMs;
     const failures = this.#failures;
     this.link.retryNow();
@@ -171,6 +175,8 @@ export class Uploader {
     }
     const now = this.#options.clock.monotonicMs();
     if (this.#target === undefined || this.#held || this.link.paused) return false;
+    // Then from the top: rules may have changed meanwhile.
+    if (this.link.silent) return this.#answers(this.#target);
     this.#gather(course, now);
     const blob = this.#next(course, now);
     if (blob === undefined) return false;
@@ -181,6 +187,20 @@ export class Uploader {
       this.#busy--;
     }
     return true;
+  }
+
+  /** On a dead link the question costs a few bytes; on one that has come back, a moment. */
+  #answers(target: BlobTarget): Promise<boolean> {
+    this.#asking ??= target.silence(this.#stop.signal).then((silence) => {
+      this.#asking = undefined;
+      if (silence === undefined) this.link.answered();
+      else if (!this.#stop.signal.aborted) {
+        this.#failures++;
+        this.link.failed(silence);
+      }
+      return silence === undefined;
+    });
+    return this.#asking;
   }
 
   #enforcePolicy(allowed: ReadonlySet<InsightKind>): void {
@@ -241,9 +261,10 @@ export class Uploader {
   }
 
   async #upload(target: BlobTarget, blob: SealedBlob): Promise<void> {
-    const { sealing, metrics, onStep } = this.#options;
+    const { sealing, site, metrics, onStep } = this.#options;
     try {
-      const outcome = await target.put(this.#fileOf(blob), this.#signal());
+      const file = fileOf(blob, { sealing, site, policyHash: this.#rules.policyHash });
+      const outcome = await target.put(file, this.#stop.signal);
       onStep?.('uploaded', blob);
       sealing.delivered(blob);
       onStep?.('settled', blob);
@@ -258,31 +279,6 @@ export class Uploader {
       if (failure.failure === 'blob') this.#refused(blob, failure);
       else this.link.failed(failure);
     }
-  }
-
-  #fileOf(blob: SealedBlob): { name: string; body: Uint8Array; metadata: FileMetadata } {
-    const { site, sealing } = this.#options;
-    const { kind, recordsHash } = blob;
-    let body: Uint8Array;
-    try {
-      body = toParquet(sealing.records(blob), { site, kind, recordsHash });
-    } catch (error) {
-      // A record that cannot be written must not hold up the others.
-      throw new UploadFailure('blob', `not writable as Parquet: ${(error as Error).message}`);
-    }
-    const metadata = {
-      recordsHash,
-      count: String(blob.count),
-      bytes: String(body.length),
-      // Metadata travels in headers, which are ASCII.
-      site: encodeURIComponent(site),
-      policyHash: this.#rules.policyHash,
-    };
-    return { name: blob.name, body, metadata };
-  }
-
-  #signal(): AbortSignal {
-    return AbortSignal.any([this.#stop.signal, AbortSignal.timeout(this.#rules.timeoutMs)]);
   }
 
   #refused(blob: SealedBlob, failure: UploadFailure): void {
@@ -310,5 +306,3 @@ export class Uploader {
     for (const course of this.#courses) course.wakeup.wake();
   }
 }
-
-type FileMetadata = Record<string, string> & { recordsHash: string; bytes: string };

@@ -27,9 +27,9 @@ export class ChildProcess {
   static readonly #running = new Set<ChildProcess>();
 
   private constructor(file: string, options: SpawnOptions) {
-    const env: NodeJS.ProcessEnv = { ...process.env, ...options.env };
     // Without this, jest's own flags and transforms would reach the child.
-    delete env.NODE_OPTIONS;
+    const { NODE_OPTIONS: _, ...inherited } = process.env;
+    const env: NodeJS.ProcessEnv = { ...inherited, ...options.env };
     this.#child = spawn(node24(), [file, ...(options.args ?? [])], {
       cwd: options.cwd,
       env,

@@ -1,6 +1,7 @@
 export * from './child-process.ts';
 export * from './fake-clock.ts';
 export * from './free-port.ts';
+export * from './line.ts';
 export * from './messages.ts';
 export * from './seeded.ts';
 export * from './tcp-gate.ts';

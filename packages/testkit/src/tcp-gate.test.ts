@@ -109,4 +109,24 @@ describe('a gate', () => {
     again.socket.write('y');
     await until(() => again.received() === 'y');
   });
+
+  it('strands what is open and tells neither end, and serves new connections', async () => {
+    const before = client();
+    before.socket.write('1');
+    await until(() => before.received() === '1');
+    gate.strand();
+    before.socket.write('2');
+    const after = client();
+    after.socket.write('3');
+    await until(() => after.received() === '3');
+    expect([before.received(), before.closed()]).toEqual(['1', false]);
+  });
+
+  it('delivers everything in order over a line that loses packets', async () => {
+    Object.assign(gate, { latencyMs: 1, loss: 0.2 });
+    const { socket, received } = client();
+    const text = Array.from({ length: 5_000 }, (_, i) => `${i} `).join('');
+    socket.write(text);
+    await until(() => received() === text, { timeoutMs: 20_000 });
+  });
 });

@@ -1,5 +1,6 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { Transform, type TransformCallback } from 'node:stream';
+import { Line, type LineConnection, type LineShape } from './line.ts';
 
 /**
  * - `up`: forwards.
@@ -18,10 +19,14 @@ export interface GateOptions {
   /** Port to listen on; 0 takes a free one. The gate keeps it over `down` and `up`. */
   port?: number;
   host?: string;
-  /** Added to each chunk, each way, in ms. */
+  /** Each way, in ms. */
   latencyMs?: number;
-  /** Limit each way and connection; absent: none. */
+  /** Limit each way, shared by all connections; absent: none. */
   bytesPerSecond?: number;
+  /** Share of packets that get lost, with the delays of TCP that follow from it (see `Line`). @default 0 */
+  loss?: number;
+  /** Decides which packets get lost. @default Math.random */
+  random?: () => number;
 }
 
 interface Pair {
@@ -30,19 +35,24 @@ interface Pair {
   lanes: Lane[];
 }
 
-/** A TCP proxy in front of one port, whose link can be cut, muted and slowed while it runs. */
-export class TcpGate {
+/** A TCP proxy in front of one port, whose link can be cut, muted, slowed and made to lose packets while it runs. */
+export class TcpGate implements LineShape {
   readonly bytes = { toTarget: 0, toClient: 0 };
   /** Connections accepted since the start. */
   connections = 0;
   latencyMs: number;
   bytesPerSecond: number | undefined;
+  loss: number;
+  readonly random: () => number;
+  readonly #toTarget = new Line(this);
+  readonly #toClient = new Line(this);
   #mode: GateMode = 'up';
   #server: Server | undefined;
   #port: number;
   readonly #host: string;
   readonly #target: { host: string; port: number };
   readonly #pairs = new Set<Pair>();
+  readonly #stranded = new Set<Pair>();
 
   private constructor(target: GateTarget, options: GateOptions) {
     this.#target = { host: target.host ?? '127.0.0.1', port: target.port };
@@ -50,6 +60,8 @@ export class TcpGate {
     this.#port = options.port ?? 0;
     this.latencyMs = options.latencyMs ?? 0;
     this.bytesPerSecond = options.bytesPerSecond;
+    this.loss = options.loss ?? 0;
+    this.random = options.random ?? Math.random;
   }
 
   /** Opens a gate in front of a port that need not be listening yet. */
@@ -87,7 +99,21 @@ export class TcpGate {
     this.#pairs.clear();
   }
 
+  /**
+   * Makes all open connections silent for good, as when a router on the way has forgotten them: neither end is told.
+   * New ones go on as the mode says.
+   */
+  strand(): void {
+    for (const { lanes } of this.#pairs) for (const lane of lanes) lane.strand();
+    for (const pair of this.#pairs) this.#stranded.add(pair);
+    this.#pairs.clear();
+  }
+
   async close(): Promise<void> {
+    for (const { client, upstream } of this.#stranded) {
+      client.destroy();
+      upstream.destroy();
+    }
     this.cut();
     await this.#unlisten();
   }
@@ -116,10 +142,10 @@ export class TcpGate {
   #accept(client: Socket): void {
     this.connections++;
     const upstream = connect(this.#target);
-    const toTarget = new Lane(this, (bytes) => {
+    const toTarget = new Lane(this.#toTarget, (bytes) => {
       this.bytes.toTarget += bytes;
     });
-    const toClient = new Lane(this, (bytes) => {
+    const toClient = new Lane(this.#toClient, (bytes) => {
       this.bytes.toClient += bytes;
     });
     const pair = { client, upstream, lanes: [toTarget, toClient] };
@@ -131,6 +157,8 @@ export class TcpGate {
     upstream.pipe(toClient).pipe(client);
     const finish = (): void => {
       this.#pairs.delete(pair);
+      // The other end of a stranded connection hears nothing, not even that it is closed.
+      if (this.#stranded.has(pair)) return;
       client.destroy();
       upstream.destroy();
     };
@@ -143,14 +171,17 @@ export class TcpGate {
 
 /** One direction of one connection. */
 class Lane extends Transform {
-  readonly #gate: TcpGate;
+  readonly #line: Line;
+  readonly #connection: LineConnection;
   readonly #count: (bytes: number) => void;
   #muted = false;
+  #stranded = false;
   #held: (() => void)[] = [];
 
-  constructor(gate: TcpGate, count: (bytes: number) => void) {
+  constructor(line: Line, count: (bytes: number) => void) {
     super({ decodeStrings: true });
-    this.#gate = gate;
+    this.#line = line;
+    this.#connection = line.connection(performance.now());
     this.#count = count;
   }
 
@@ -160,18 +191,39 @@ class Lane extends Transform {
     for (const release of this.#held.splice(0)) release();
   }
 
+  strand(): void {
+    this.#stranded = true;
+    this.#held = [];
+  }
+
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
-    const pass = (): void => {
-      if (this.#muted) {
-        this.#held.push(pass);
-        return;
-      }
-      this.#count(chunk.length);
-      done(null, chunk);
+    if (this.#line.ideal) {
+      this.#pass(chunk, done);
+      return;
+    }
+    const packets = this.#line.send(this.#connection, chunk, performance.now());
+    const next = (at: number): void => {
+      const { packet, atMs } = packets[at]!;
+      const after = at + 1 < packets.length ? () => next(at + 1) : done;
+      setTimeout(() => this.#pass(packet, after), Math.max(0, atMs - performance.now()));
     };
-    const rate = this.#gate.bytesPerSecond;
-    const pauseMs = this.#gate.latencyMs + (rate === undefined ? 0 : (chunk.length / rate) * 1000);
-    if (pauseMs > 0) setTimeout(pass, pauseMs);
-    else pass();
+    next(0);
+  }
+
+  /** The end of a direction travels like its bytes. */
+  override _flush(done: TransformCallback): void {
+    this.#pass(Buffer.alloc(0), done);
+  }
+
+  /** Not at all when stranded, later when muted, else now. */
+  #pass(bytes: Buffer, after: () => void): void {
+    if (this.#stranded || this.destroyed) return;
+    if (this.#muted) {
+      this.#held.push(() => this.#pass(bytes, after));
+      return;
+    }
+    this.#count(bytes.length);
+    if (bytes.length > 0) this.push(bytes);
+    after();
   }
 }

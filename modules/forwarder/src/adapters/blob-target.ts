@@ -9,6 +9,9 @@ import {
   type RestError,
   StorageSharedKeyCredential,
 } from '@azure/storage-blob';
+import { Pace } from '../domain/pace.ts';
+import { Connections } from './connections.ts';
+import { stageBlocks } from './stage-blocks.ts';
 import type { StorageAddress } from './storage-address.ts';
 import { codeOf, failureOf, UploadFailure } from './upload-failure.ts';
 
@@ -26,6 +29,8 @@ export interface Upload {
  */
 export interface BlobTarget {
   put(upload: Upload, signal: AbortSignal): Promise<'created' | 'exists'>;
+  /** A small question after silence: why nothing answers, or undefined when something does, whatever it says. */
+  silence(signal: AbortSignal): Promise<UploadFailure | undefined>;
 }
 
 export interface BlobTargetOptions {
@@ -33,12 +38,24 @@ export interface BlobTargetOptions {
   createContainer: boolean;
   /** `x-ms-version`; empty for the SDK's own. */
   apiVersion: string;
+  /** Longest time for one request, however slow the link. */
+  timeoutSecs: number;
 }
 
-/** Any endpoint that speaks Blob Storage: Azure, Azure Stack Hub, Stack Edge, the IoT Edge module, Azurite. */
+/** Longest time for the small question, in ms: three round trips by satellite and one packet lost. */
+const ANSWER_MS = 3_000;
+
+/**
+ * Any endpoint that speaks Blob Storage: Azure, Azure Stack Hub, Stack Edge, the IoT Edge module, Azurite. A blob that is
+ * too large for one request of the present pace is staged in blocks, so each answer is progress that a cut leaves standing.
+ */
 export class AzureBlobTarget implements BlobTarget {
   readonly #container: ContainerClient;
   readonly #createContainer: boolean;
+  readonly #connections = new Connections();
+  readonly #pace: Pace;
+  /** False once the store has said that the SAS may create blobs and may not stage blocks. */
+  #mayStage = true;
 
   constructor(address: StorageAddress, options: BlobTargetOptions) {
     const credential =
@@ -51,6 +68,7 @@ export class AzureBlobTarget implements BlobTarget {
       keepAliveOptions: { enable: true },
       userAgentOptions: { userAgentPrefix: 'holdfast' },
     });
+    pipeline.factories.unshift(this.#connections.policy);
     // In front of all others, so that the signature covers the changed header.
     if (options.apiVersion !== '') pipeline.factories.unshift(forceVersion(options.apiVersion));
     const url = address.sas === undefined ? address.url : `${address.url}?${address.sas}`;
@@ -58,53 +76,112 @@ export class AzureBlobTarget implements BlobTarget {
       address.container ?? options.container,
     );
     this.#createContainer = options.createContainer && address.container === undefined;
+    this.#pace = new Pace(options.timeoutSecs * 1000);
   }
 
   async put(upload: Upload, signal: AbortSignal): Promise<'created' | 'exists'> {
-    const blob = this.#container.getBlockBlobClient(upload.name);
+    const call = { blob: this.#container.getBlockBlobClient(upload.name), upload, signal };
     try {
-      return await this.#upload(blob, upload, signal);
+      return await this.#upload(call);
     } catch (error) {
       if (codeOf(error as RestError) !== 'ContainerNotFound' || !this.#createContainer) {
         throw failureOf(error);
       }
     }
     try {
-      await this.#container.createIfNotExists({ abortSignal: signal });
-      return await this.#upload(blob, upload, signal);
+      await this.#ask(0, signal, (abortSignal) =>
+        this.#container.createIfNotExists({ abortSignal }),
+      );
+      return await this.#upload(call);
     } catch (error) {
       throw failureOf(error);
     }
   }
 
-  async #upload(
-    blob: BlockBlobClient,
-    { body, metadata }: Upload,
-    abortSignal: AbortSignal,
-  ): Promise<'created' | 'exists'> {
+  async silence(signal: AbortSignal): Promise<UploadFailure | undefined> {
+    this.#connections.forgetIdle();
+    const timeout = AbortSignal.timeout(ANSWER_MS);
     try {
-      await blob.upload(body, body.length, {
-        abortSignal,
-        conditions: { ifNoneMatch: '*' },
-        metadata: { ...metadata },
-        blobHTTPHeaders: { blobContentType: 'application/vnd.apache.parquet' },
-      });
-      return 'created';
+      await this.#container.getProperties({ abortSignal: AbortSignal.any([signal, timeout]) });
+    } catch (error) {
+      if (timeout.aborted) return noAnswerIn(ANSWER_MS);
+      if ((error as RestError).statusCode === undefined) return failureOf(error);
+    }
+    this.#pace.alive();
+    return undefined;
+  }
+
+  async #upload(call: Call): Promise<'created' | 'exists'> {
+    try {
+      if (this.#mayStage && call.upload.body.length > this.#pace.pieceBytes) {
+        return await this.#inBlocks(call);
+      }
+      return await this.#whole(call);
     } catch (error) {
       if (!mayBeTaken(error as RestError)) throw error;
-      return this.#compare(blob, metadata, { abortSignal, refusal: error as RestError });
+      return this.#compare(call, error as RestError);
+    }
+  }
+
+  async #whole({ blob, upload, signal }: Call): Promise<'created'> {
+    const { body } = upload;
+    await this.#ask(body.length, signal, (abortSignal) =>
+      blob.upload(body, body.length, { abortSignal, ...unlessTaken(upload) }),
+    );
+    return 'created';
+  }
+
+  async #inBlocks(call: Call): Promise<'created' | 'exists'> {
+    const { blob, upload, signal } = call;
+    let blocks: string[] | undefined;
+    try {
+      blocks = await stageBlocks(blob, upload.body, {
+        ask: (bytes, request) => this.#ask(bytes, signal, request),
+        pieceBytes: () => this.#pace.pieceBytes,
+      });
+    } catch (error) {
+      if (codeOf(error as RestError) !== 'AuthorizationPermissionMismatch') throw error;
+      this.#mayStage = false;
+      return this.#whole(call);
+    }
+    if (blocks === undefined) return this.#compare(call, new UploadFailure('transport', VANISHED));
+    const ids = blocks;
+    await this.#ask(0, signal, (abortSignal) =>
+      blob.commitBlockList(ids, { abortSignal, ...unlessTaken(upload) }),
+    );
+    return 'created';
+  }
+
+  /** One request with so many bytes of body, within the time that the pace grants. */
+  async #ask<T>(
+    bytes: number,
+    signal: AbortSignal,
+    request: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const limitMs = this.#pace.limitMs(bytes);
+    const timeout = AbortSignal.timeout(limitMs);
+    const startedMs = performance.now();
+    const answered = (): void => this.#pace.answered(bytes, performance.now() - startedMs);
+    try {
+      const answer = await request(AbortSignal.any([signal, timeout]));
+      answered();
+      return answer;
+    } catch (error) {
+      if ((error as RestError).statusCode !== undefined) answered();
+      else if (timeout.aborted && !signal.aborted) {
+        this.#pace.givenUp(bytes);
+        throw noAnswerIn(limitMs);
+      }
+      throw error;
     }
   }
 
   /** The name is taken, or may be, most likely by our own upload whose answer was lost. */
-  async #compare(
-    blob: BlockBlobClient,
-    wanted: Upload['metadata'],
-    { abortSignal, refusal }: { abortSignal: AbortSignal; refusal: RestError },
-  ): Promise<'exists'> {
+  async #compare({ blob, upload, signal }: Call, refusal: Error): Promise<'exists'> {
+    const wanted = upload.metadata;
     let found: { metadata?: Record<string, string>; contentLength?: number };
     try {
-      found = await blob.getProperties({ abortSignal });
+      found = await this.#ask(0, signal, (abortSignal) => blob.getProperties({ abortSignal }));
     } catch (error) {
       if ((error as RestError).statusCode === 404) throw refusal;
       if ((error as RestError).statusCode !== 403) throw error;
@@ -124,15 +201,34 @@ export class AzureBlobTarget implements BlobTarget {
   }
 }
 
+/** One blob on its way. */
+interface Call {
+  blob: BlockBlobClient;
+  upload: Upload;
+  signal: AbortSignal;
+}
+
+const noAnswerIn = (ms: number): UploadFailure =>
+  new UploadFailure('transport', `no answer from the store in ${Math.round(ms / 100) / 10} s`);
+
+const VANISHED = 'the store has a blob of this name, and then it has none';
+
+/** Makes a blob only where none is: what an upload and its repetition have in common. */
+const unlessTaken = ({ metadata }: Upload) => ({
+  conditions: { ifNoneMatch: '*' },
+  metadata: { ...metadata },
+  blobHTTPHeaders: { blobContentType: 'application/vnd.apache.parquet' },
+});
+
 /** 409 and 412 answer `If-None-Match: *`; a SAS without the right to write is answered with 403 instead. */
-function isTaken(error: RestError): boolean {
+function isTaken(error: Partial<RestError>): boolean {
   const code = codeOf(error);
   if (error.statusCode === 409) return code === 'BlobAlreadyExists';
   return error.statusCode === 412 || code === 'UnauthorizedBlobOverwrite';
 }
 
 /** Some stores only say that the SAS lacks the right to overwrite, as they do when it lacks the right to create. */
-const mayBeTaken = (error: RestError): boolean =>
+const mayBeTaken = (error: Partial<RestError>): boolean =>
   isTaken(error) || codeOf(error) === 'AuthorizationPermissionMismatch';
 
 /** Makes every request speak one version of the REST API: older stamps refuse newer ones. */

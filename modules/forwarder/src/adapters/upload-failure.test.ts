@@ -6,11 +6,13 @@ function restError(
   statusCode?: number,
   code?: string,
   headers: Record<string, string> = {},
+  errorCode?: string,
 ): Error {
   const all = new Map(Object.entries(headers));
   if (code !== undefined) all.set('x-ms-error-code', code);
   return Object.assign(new Error('something\nRequestId:1'), {
     statusCode,
+    code: errorCode,
     response: { headers: { get: (name: string) => all.get(name) } },
   });
 }
@@ -39,11 +41,28 @@ describe('upload failure', () => {
     expect(failure.retryAfterMs).toBe(7000);
   });
 
-  it('says how far the clock is off when credentials are refused', () => {
+  it('takes a date in Retry-After by the clock of the store, whatever the clock here says', () => {
+    for (const offMs of [-7 * 3_600_000, 0, 7 * 3_600_000]) {
+      const storeMs = Date.now() + offMs;
+      const date = new Date(storeMs).toUTCString();
+      const again = new Date(storeMs + 8_000).toUTCString();
+      const failure = failureOf(restError(503, 'ServerBusy', { date, 'retry-after': again }));
+      expect(failure.retryAfterMs).toBe(8000);
+    }
+  });
+
+  it('is the clock when it is off, not the credentials, and says how far', () => {
     const date = new Date(Date.now() + 3_600_000).toUTCString();
-    expect(failureOf(restError(403, 'AuthenticationFailed', { date })).message).toMatch(
-      /HOLDFAST_STORAGE_CONNECTION_STRING.*clock here is 3[56]\d\d s behind/,
-    );
+    const failure = failureOf(restError(403, 'AuthenticationFailed', { date }));
+    expect(failure.failure).toBe('clock');
+    expect(failure.message).toMatch(/the clock here says \d{4}-.* and is 3[56]\d\d s behind/);
+    const right = new Date().toUTCString();
+    expect(failureOf(restError(403, 'AuthenticationFailed', { date: right })).failure).toBe('auth');
+  });
+
+  it('is the clock when the time of a certificate has not come yet', () => {
+    const failure = failureOf(restError(undefined, undefined, {}, 'CERT_NOT_YET_VALID'));
+    expect(failure).toMatchObject({ failure: 'clock', message: expect.stringContaining('clock') });
   });
 
   it('tells no secret', () => {

@@ -4,11 +4,12 @@ import type { RestError } from '@azure/storage-blob';
  * Why an upload failed.
  * - `transport`: no answer, or the store says it is broken itself. Try later.
  * - `throttled`: the store asks for a pause.
- * - `auth`: the store knows us not. Somebody must give another key or set a clock; until then, try now and then.
+ * - `clock`: the clock here is wrong, so signatures or certificates look invalid. Passes when somebody sets it.
+ * - `auth`: the store knows us not. Somebody must give another key; until then, try now and then.
  * - `target`: account, container or API version are wrong: true of every blob, so no blob is to blame.
  * - `blob`: this blob, and perhaps one record in it, is refused for good.
  */
-export type FailureClass = 'transport' | 'throttled' | 'auth' | 'target' | 'blob';
+export type FailureClass = 'transport' | 'throttled' | 'clock' | 'auth' | 'target' | 'blob';
 
 export class UploadFailure extends Error {
   readonly code = 'FWD_UPLOAD_FAILED';
@@ -65,9 +66,9 @@ export function failureOf(error: unknown): UploadFailure {
   const rest = error as Partial<RestError> & Error;
   const status = rest.statusCode;
   const code = codeOf(rest);
-  const failure = classOf(status, code);
+  const failure = isClock(rest, status, code) ? 'clock' : classOf(status, code);
   const message = describe(rest, { status, code, failure });
-  const retryAfterMs = retryAfter(rest.response?.headers.get('retry-after'));
+  const retryAfterMs = retryAfter(rest.response?.headers);
   return new UploadFailure(failure, message, { status, retryAfterMs, cause: error });
 }
 
@@ -95,18 +96,38 @@ function describe(
   found: { status: number | undefined; code: string | undefined; failure: FailureClass },
 ): string {
   const what = withoutSecrets(error.message ?? String(error));
-  if (found.status === undefined) return `no answer from the store: ${what}`;
+  if (found.status === undefined) {
+    const hint = found.failure === 'clock' ? `; the clock here says ${shown(Date.now())}` : '';
+    return `no answer from the store: ${what}${hint}`;
+  }
   const head = `the store answered ${found.status}${found.code === undefined ? '' : ` ${found.code}`}`;
+  if (found.failure === 'clock') {
+    const offMs = skewOf(error);
+    const off = `${Math.round(Math.abs(offMs) / 1000)} s ${offMs > 0 ? 'behind' : 'ahead of'}`;
+    return `${head}: the clock here says ${shown(Date.now())} and is ${off} the store's, so signatures look invalid; set it`;
+  }
   if (found.failure !== 'auth') return `${head}: ${what}`;
-  return `${head}: the credentials in HOLDFAST_STORAGE_CONNECTION_STRING are wrong, expired or lack rights${clockHint(error)}`;
+  return `${head}: the credentials in HOLDFAST_STORAGE_CONNECTION_STRING are wrong, expired or lack rights`;
 }
 
-/** A clock that is off by more than a quarter of an hour looks like a wrong key. */
-function clockHint(error: Partial<RestError>): string {
-  const date = error.response?.headers.get('date');
-  const offMs = date === undefined ? 0 : Date.parse(date) - Date.now();
-  if (!(Math.abs(offMs) > 5 * 60_000)) return '';
-  return `; the clock here is ${Math.round(Math.abs(offMs) / 1000)} s ${offMs > 0 ? 'behind' : 'ahead of'} the store's`;
+const shown = (wallMs: number): string => new Date(wallMs).toISOString();
+
+/** Azure takes a quarter of an hour for wrong; nothing else takes a clock for wrong that is off by less than this. */
+const SKEW_MS_MIN = 5 * 60_000;
+
+/** What TLS says of a certificate whose time has not come, or is over, by the clock here. */
+const CERTIFICATE_TIME_CODES = new Set(['CERT_NOT_YET_VALID', 'CERT_HAS_EXPIRED']);
+
+/** A clock that is off looks like a wrong key or a wrong certificate. */
+function isClock(error: Partial<RestError>, status?: number, code?: string): boolean {
+  if (status === undefined) return code !== undefined && CERTIFICATE_TIME_CODES.has(code);
+  return AUTH.has(status) && Math.abs(skewOf(error)) > SKEW_MS_MIN;
+}
+
+/** By how many ms the store's clock is ahead of the one here; 0 when it does not say. */
+function skewOf(error: Partial<RestError>): number {
+  const offMs = Date.parse(error.response?.headers.get('date') ?? '') - Date.now();
+  return Number.isFinite(offMs) ? offMs : 0;
 }
 
 /** First line, without query strings, signatures and keys, at most 300 characters. */
@@ -117,9 +138,16 @@ export function withoutSecrets(text: string): string {
     .slice(0, 300);
 }
 
-function retryAfter(header: string | undefined): number | undefined {
-  if (header === undefined) return undefined;
-  const seconds = Number(header);
-  const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(header) - Date.now();
-  return Number.isFinite(ms) ? Math.min(Math.max(ms, 0), 3_600_000) : undefined;
+/** Longest pause that a store may ask for, in ms: a nonsensical date must not end the delivery. */
+const RETRY_AFTER_MS_MAX = 3_600_000;
+
+/** The pause that the store asks for. A date is taken by the store's own clock, which the answer shows, not by ours. */
+function retryAfter(headers: { get(name: string): string | undefined } | undefined) {
+  const asked = headers?.get('retry-after');
+  if (asked === undefined) return undefined;
+  const seconds = Number(asked);
+  const storeMs = Date.parse(headers?.get('date') ?? '');
+  const nowMs = Number.isFinite(storeMs) ? storeMs : Date.now();
+  const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(asked) - nowMs;
+  return Number.isFinite(ms) ? Math.min(Math.max(ms, 0), RETRY_AFTER_MS_MAX) : undefined;
 }
