@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pause, runChaos } from './demo/chaos.ts';
 import { Display } from './demo/display.ts';
+import { drained } from './demo/drained.ts';
 import { falseAlarms, findFaults } from './demo/faults-found.ts';
 import { identitiesOf } from './demo/identities.ts';
 import { type DemoOptions, HELP, parseOptions } from './demo/options.ts';
@@ -11,13 +12,10 @@ import { readBack } from './demo/read-back.ts';
 import { allHolds, type Outcome, reportJson, reportLines } from './demo/report.ts';
 import { CONTAINER, type Site, startSite, untilReady } from './demo/site.ts';
 import { feed, HttpSource } from './demo/source.ts';
-import { type SiteStatus, sum } from './demo/status.ts';
+import { sum } from './demo/status.ts';
 import { type Stage, watch } from './demo/watch.ts';
 import { createWorkload, type Workload } from './demo/workload.ts';
 import { MODULES } from './steps.ts';
-
-/** Draining a minute of readings takes seconds; under chaos a module may wait out a restart first. */
-const DRAIN_TIMEOUT_MS = 180_000;
 
 async function main(): Promise<number> {
   const options = parseOptions(process.argv.slice(2));
@@ -116,7 +114,7 @@ async function play(parts: {
   stage.phase = 'draining';
   stage.progress = 1;
   const drainStartedAt = performance.now();
-  const { ingest, forwarder } = await drain(site);
+  const { ingest, forwarder } = await drained(site);
   const drainSeconds = (performance.now() - drainStartedAt) / 1000;
   watching.abort();
   await watched;
@@ -155,34 +153,6 @@ async function cutAndRestore(parts: {
   await site.setLink(true);
   stage.linkUp = true;
   display.event('link restored');
-}
-
-/** Waits until all readings have their receipt, closes what is open, and waits until all records are delivered. */
-async function drain(
-  site: Site,
-): Promise<Required<{ [K in keyof SiteStatus]: NonNullable<SiteStatus[K]> }>> {
-  const deadline = performance.now() + DRAIN_TIMEOUT_MS;
-  let flushed = false;
-  let last: SiteStatus | undefined;
-  while (performance.now() < deadline) {
-    last = await site.status();
-    const { ingest, forwarder } = last;
-    const applied =
-      ingest !== undefined &&
-      forwarder !== undefined &&
-      ingest.inFlight === 0 &&
-      forwarder.applied === ingest.accepted;
-    if (applied && !flushed) {
-      flushed = await site.edge
-        .invokeMethod('forwarder', 'flush', {})
-        .then(({ status }) => status === 200)
-        .catch(() => false);
-    } else if (applied && sum(Object.values(forwarder.lanes).map(({ pending }) => pending)) === 0) {
-      return { ingest, forwarder };
-    }
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-  throw new Error(`not drained after ${DRAIN_TIMEOUT_MS / 1000} s: ${JSON.stringify(last)}`);
 }
 
 const keepLines = (site: Site): string[] => [

@@ -27,8 +27,15 @@ export interface Anomaly {
   level: number;
 }
 
-/** Reads every blob of a container and every record in it. */
-export async function readBack(connectionString: string, container: string): Promise<ReadBack> {
+/**
+ * Reads every blob of a container and every record in it.
+ * @param onRow told of every row; of `scores`, whose records have several, each row is one score
+ */
+export async function readBack(
+  connectionString: string,
+  container: string,
+  onRow: (kind: string, row: Record<string, unknown>) => void = () => {},
+): Promise<ReadBack> {
   const client =
     BlobServiceClient.fromConnectionString(connectionString).getContainerClient(container);
   const found: ReadBack = {
@@ -52,10 +59,15 @@ export async function readBack(connectionString: string, container: string): Pro
       bytes.byteOffset,
       bytes.byteOffset + bytes.length,
     ) as ArrayBuffer;
+    const own = new Set<string>();
     for (const record of await parquetReadObjects({ file, compressors })) {
+      onRow(kind, record);
+      const id = String(record.id);
+      // The scores of one record stand in successive rows under its id.
+      if (kind === 'scores' && own.has(id)) continue;
+      own.add(id);
       found.records += 1;
       found.byKind[kind] = (found.byKind[kind] ?? 0) + 1;
-      const id = String(record.id);
       if (seen.has(id)) found.duplicates += 1;
       seen.add(id);
       if (kind === 'rollup') {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type EdgeHandle, startEdge } from '@holdfast/edge';
 import { freePort, TcpGate } from '@holdfast/testkit';
@@ -8,6 +8,8 @@ import { type Storage, startAzurite } from './azurite.ts';
 import { type ForwarderStatus, type IngestStatus, readStatus, type SiteStatus } from './status.ts';
 
 export const CONTAINER = 'insights';
+
+const TEMPLATE = path.join(ROOT, 'deployment.template.json');
 
 /** A running site: storage behind a link that can be cut, the local edge, the three modules. */
 export interface Site {
@@ -21,36 +23,48 @@ export interface Site {
   stop(): Promise<void>;
 }
 
-/** Starts everything on ports from the system. `say` tells the user what is being waited for. */
-export async function startSite(options: {
+export interface SiteOptions {
   folder: string;
   site: string;
   say: (line: string) => void;
   backoffScale?: number;
   /** Folder with a bundle of each module, as in the images; without it the modules run from their sources. */
   bundles?: string;
+  /** Starts another program instead of a module's own, by module id; wins over `bundles`. */
+  moduleCommand?: Readonly<Record<string, { entry: string }>>;
   /** Added to the environment of a process, by module id or `edgeHub`; read at each start. */
   processEnvironment?: Readonly<Record<string, Readonly<Record<string, string>>>>;
-}): Promise<Site> {
+  /** Desired properties by module id, in the manifest itself, so that a module never runs without them. */
+  settings?: Readonly<Record<string, object>>;
+  /** Folder of the model bundle. @default the pump loop's */
+  model?: string;
+}
+
+/** Starts everything on ports from the system. `say` tells the user what is being waited for. */
+export async function startSite(options: SiteOptions): Promise<Site> {
   const { folder, say } = options;
   mkdirSync(path.join(folder, 'storage'), { recursive: true });
   const storage = await startAzurite(path.join(folder, 'storage'), await freePort());
   say(`storage (Azurite) answers on 127.0.0.1:${storage.port}`);
   const gate = await TcpGate.open({ port: storage.port });
   const token = randomBytes(24).toString('base64url');
+  const { bundles, settings } = options;
   let edge: EdgeHandle | undefined;
   try {
     edge = await startEdge({
-      template: path.join(ROOT, 'deployment.template.json'),
+      template: settings === undefined ? TEMPLATE : templateWith(settings, folder),
       projectDir: ROOT,
       stateDir: path.join(folder, 'edge'),
       environment: {
         HOLDFAST_SITE: options.site,
         HOLDFAST_HTTP_TOKEN: token,
         HOLDFAST_STORAGE_CONNECTION_STRING: storage.connectionString(gate.port),
-        HOLDFAST_MODEL_PATH: path.join(ROOT, 'scenarios/pump-loop/bundle'),
+        HOLDFAST_MODEL_PATH: options.model ?? path.join(ROOT, 'scenarios/pump-loop/bundle'),
       },
-      ...(options.bundles === undefined ? {} : { moduleCommand: commandsIn(options.bundles) }),
+      moduleCommand: {
+        ...(bundles === undefined ? {} : commandsIn(bundles)),
+        ...options.moduleCommand,
+      },
       ...(options.backoffScale === undefined ? {} : { backoffScale: options.backoffScale }),
       ...(options.processEnvironment === undefined
         ? {}
@@ -94,6 +108,17 @@ export async function startSite(options: {
 
 const commandsIn = (bundles: string): Record<string, { entry: string }> =>
   Object.fromEntries(MODULES.map((id) => [id, { entry: path.join(bundles, id, 'main.js') }]));
+
+/** Writes the template with other desired properties of some modules into `folder`. */
+function templateWith(settings: Readonly<Record<string, object>>, folder: string): string {
+  const template = JSON.parse(readFileSync(TEMPLATE, 'utf8'));
+  for (const [module, desired] of Object.entries(settings)) {
+    template.modulesContent[module]['properties.desired'] = desired;
+  }
+  const file = path.join(folder, 'deployment.template.json');
+  writeFileSync(file, JSON.stringify(template));
+  return file;
+}
 
 /** Waits until every module says it is ready. @throws Error that names the module and its reason after `timeoutMs`. */
 export async function untilReady(

@@ -47,8 +47,11 @@ export class HttpSource {
     this.#token = options.token;
   }
 
-  /** Resolves once the batch is durable at ingest, however long that takes. @throws Error for an answer that will never change. */
-  async post(rows: readonly SourceRow[], signal: AbortSignal): Promise<void> {
+  /**
+   * Resolves once the batch is durable at ingest, however long that takes, with the number of rows accepted.
+   * @throws Error for an answer that will never change
+   */
+  async post(rows: readonly SourceRow[], signal: AbortSignal): Promise<number> {
     const body = rows.map((row) => JSON.stringify(row)).join('\n');
     const headers = {
       authorization: `Bearer ${this.#token}`,
@@ -97,7 +100,7 @@ export class HttpSource {
     }
   }
 
-  #count(answer: Answer, rowsWhenNone = 0): void {
+  #count(answer: Answer, rowsWhenNone = 0): number {
     this.counts.accepted += answer.accepted;
     const refused = answer.refused ?? [];
     for (const { path = 'row', value, allowed } of refused) {
@@ -108,6 +111,7 @@ export class HttpSource {
     }
     const unnamed = (answer.refusedCount ?? (refused.length || rowsWhenNone)) - refused.length;
     if (unnamed > 0) this.#refuse('further rows', unnamed);
+    return answer.accepted;
   }
 
   #refuse(reason: string, count: number): void {
