@@ -23,6 +23,8 @@ export interface ForwarderOptions {
   /** Called between the steps of an upload; tests end the process there. */
   onStep?: (step: UploadStep) => void;
   random?: () => number;
+  /** Takes the place of the store that the environment names; for tests. */
+  target?: BlobTarget;
 }
 
 /** How often rollups of silent assets are looked for. */
@@ -62,7 +64,11 @@ export async function startForwarder(
     log,
     fatal: (error) => host.fatal(error),
   });
-  const first = makeTarget(env, host.settings);
+  const targetFor = (settings: Settings) =>
+    options.target === undefined
+      ? makeTarget(env, settings)
+      : { target: options.target, problem: undefined };
+  const first = targetFor(host.settings);
   if (first.problem !== undefined) {
     // No store at all may be what the user wants; an address that cannot be used is a mistake.
     const level = env.HOLDFAST_STORAGE_CONNECTION_STRING === undefined ? 'warn' : 'error';
@@ -115,7 +121,7 @@ export async function startForwarder(
     inputs: { scores: (message) => pipeline.onScores(message) },
     methods: { holdUpload: hold(true), resumeUpload: hold(false) },
     apply: (settings) => {
-      const next = makeTarget(env, settings);
+      const next = targetFor(settings);
       pipeline.rules = applyRules(settings, true);
       pipeline.rollupIdleMs = settings.rollup.idleSecs * 1000;
       targetProblem = next.problem;
