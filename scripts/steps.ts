@@ -20,6 +20,7 @@ export const STATIC_CHECKS: readonly Step[] = [
   { name: 'import rules', command: 'node', args: ['scripts/import-rules.ts'] },
   { name: 'published schemas', command: 'node', args: ['scripts/schemas.ts', '--check'] },
   { name: 'settings tables', command: 'node', args: ['scripts/settings-tables.ts', '--check'] },
+  { name: 'planted bugs', command: 'node', args: ['scripts/plants.ts'] },
 ];
 
 /** Runs a program with the output on our own terminal; resolves with its exit code. */

@@ -78,10 +78,6 @@ export class SimulatedHub {
     this.#queue(module).push(message);
   }
 
-  get waitingSends(): number {
-    return this.#sends.length;
-  }
-
   waiting(module: string): number {
     return this.#queue(module).length;
   }

@@ -9,12 +9,6 @@ import { UploadFailure } from '../../modules/forwarder/src/adapters/upload-failu
  */
 export type StoreMode = 'up' | 'down' | 'throttling';
 
-interface Put {
-  upload: Upload;
-  resolve(outcome: 'created' | 'exists'): void;
-  reject(error: UploadFailure): void;
-}
-
 /** A place for blobs behind a link that the simulation cuts. Each `answerOne` is a step. */
 export class SimulatedStore {
   mode: StoreMode = 'up';
@@ -22,14 +16,11 @@ export class SimulatedStore {
   loseAnswer = 0;
   readonly blobs = new Map<string, Upload>();
   readonly #random: Seeded;
-  readonly #waiting: Put[] = [];
+  /** Requests on their way, oldest first. */
+  readonly #requests: (() => void)[] = [];
 
   constructor(random: Seeded) {
     this.#random = random;
-  }
-
-  get waiting(): number {
-    return this.#waiting.length;
   }
 
   /** The way to the store for one life of the forwarder: what `settled` holds back, nobody learns. */
@@ -37,33 +28,38 @@ export class SimulatedStore {
     return {
       put: (upload) =>
         new Promise((resolve, reject) => {
-          this.#waiting.push({
-            upload: { ...upload, body: Uint8Array.from(upload.body) },
-            resolve: (outcome) => settled(() => resolve(outcome)),
-            reject: (error) => settled(() => reject(error)),
+          const sent = { ...upload, body: Uint8Array.from(upload.body) };
+          this.#requests.push(() => {
+            const answer = this.#put(sent);
+            settled(() => (typeof answer === 'string' ? resolve(answer) : reject(answer)));
+          });
+        }),
+      silence: () =>
+        new Promise((resolve) => {
+          this.#requests.push(() => {
+            const silence = this.mode === 'down' ? nobody() : undefined;
+            settled(() => resolve(silence));
           });
         }),
     };
   }
 
   answerOne(): void {
-    const put = this.#waiting.shift();
-    if (put === undefined) return;
-    if (this.mode === 'down') {
-      put.reject(new UploadFailure('transport', 'nobody answers'));
-      return;
-    }
+    this.#requests.shift()?.();
+  }
+
+  #put(upload: Upload): 'created' | 'exists' | UploadFailure {
+    if (this.mode === 'down') return nobody();
     if (this.mode === 'throttling') {
       const retryAfterMs = this.#random.int(0, 5_000);
-      put.reject(new UploadFailure('throttled', 'asks for a pause', { retryAfterMs, status: 503 }));
-      return;
+      return new UploadFailure('throttled', 'asks for a pause', { retryAfterMs, status: 503 });
     }
-    const outcome = this.#store(put.upload);
+    const outcome = this.#store(upload);
     if (outcome === 'taken') {
-      put.reject(new UploadFailure('blob', 'the name is taken by a blob with other records'));
-    } else if (this.#random.chance(this.loseAnswer)) {
-      put.reject(new UploadFailure('transport', 'the answer was lost'));
-    } else put.resolve(outcome);
+      return new UploadFailure('blob', 'the name is taken by a blob with other records');
+    }
+    const lost = this.#random.chance(this.loseAnswer);
+    return lost ? new UploadFailure('transport', 'the answer was lost') : outcome;
   }
 
   #store(upload: Upload): 'created' | 'exists' | 'taken' {
@@ -75,3 +71,5 @@ export class SimulatedStore {
     return known.metadata.recordsHash === upload.metadata.recordsHash ? 'exists' : 'taken';
   }
 }
+
+const nobody = (): UploadFailure => new UploadFailure('transport', 'nobody answers');

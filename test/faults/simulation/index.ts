@@ -25,9 +25,8 @@ const PLANTS: readonly Plant[] = [
   {
     name: 'delivered-before-the-answer',
     file: 'modules/forwarder/src/upload.ts',
-    find: 'const outcome = await target.put(this.#fileOf(blob), this.#signal());',
-    replace:
-      'const file = this.#fileOf(blob); sealing.delivered(blob); const outcome = await target.put(file, this.#signal());',
+    find: 'const outcome = await target.put(file, this.#stop.signal);',
+    replace: 'sealing.delivered(blob); const outcome = await target.put(file, this.#stop.signal);',
   },
   {
     name: 'overlap-applied-twice',
