@@ -18,14 +18,17 @@ const transport = createTransport({
   timing: JSON.parse(process.env.PROBE_TIMING ?? '{}'),
 });
 let poison: string | undefined;
+let putOff = 0;
 
 const started = transport.start({
   inputs: {
     in: ({ body, input: _, ...rest }) => {
       const text = body.toString('utf8');
       if (poison !== undefined && text.includes(poison)) throw new Error('poisoned');
+      if (text.includes('not now') && putOff++ < 2) return 'later';
       writeSync(file, `${JSON.stringify({ ...rest, body: text })}\n`);
       fsyncSync(file);
+      return undefined;
     },
   },
   methods: {

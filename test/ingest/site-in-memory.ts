@@ -88,6 +88,7 @@ export interface IngestStatus {
   receipted: number;
   lost: number;
   accountsHold: boolean;
+  waiting: string | null;
   lookback: number;
   refused: Record<string, number>;
   streams: {

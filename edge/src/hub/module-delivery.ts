@@ -17,6 +17,7 @@ export interface DeliveryPorts {
 }
 
 interface InFlight {
+  input: Input;
   queue: EndpointQueue;
   entry: QueueEntry;
   message: HubMessage;
@@ -28,14 +29,23 @@ interface Input {
   name: string;
   /** By priority, best first. */
   queues: EndpointQueue[];
+  /** Tries in succession that ended without an acknowledgement. */
+  failures: number;
+  /** Runs while the input has to wait before its next try. */
+  pause: NodeJS.Timeout | undefined;
 }
+
+/** Pause of an input after its second failure in succession; doubles up to the maximum, as the edge hub's does. */
+const PAUSE_MS_MIN = 1_000;
+const PAUSE_MS_MAX = 60_000;
 
 /**
  * Delivery to one module: at most one unacknowledged message over all its inputs.
  *
  * States: *away* (no connection, or no subscription to inputs: nothing is taken from the queues), *idle* (all
  * queues empty), *busy* (one message in flight). Busy ends by the acknowledgement (settled), by time-out or by
- * loss of the connection (given back to the front, sent again under a new packet id: at least once, in order).
+ * loss of the connection (given back to the front, sent again under a new packet id: at least once, in order). An input
+ * whose message fails again and again is tried with growing pauses, and the others go on.
  */
 export class ModuleDelivery {
   readonly #ports: DeliveryPorts;
@@ -57,7 +67,7 @@ export class ModuleDelivery {
   addQueue(input: string, queue: EndpointQueue): void {
     let slot = this.#inputs.find((candidate) => candidate.name === input);
     if (slot === undefined) {
-      slot = { name: input, queues: [] };
+      slot = { name: input, queues: [], failures: 0, pause: undefined };
       this.#inputs.push(slot);
     }
     slot.queues.push(queue);
@@ -88,7 +98,7 @@ export class ModuleDelivery {
     this.#ports.point('before-deliver');
     const timer = setTimeout(() => this.#timeOut(), this.#ackTimeoutMs());
     this.#inFlight = { ...next, packetId: undefined, timer };
-    this.#ports.publish(next.input, next.message);
+    this.#ports.publish(next.input.name, next.message);
   }
 
   /** The broker has written the message in flight under this packet id. */
@@ -101,6 +111,7 @@ export class ModuleDelivery {
     const inFlight = this.#inFlight;
     if (inFlight === undefined || inFlight.packetId !== packetId) return;
     this.#clear();
+    inFlight.input.failures = 0;
     this.#ports.settle(inFlight.queue, inFlight.entry);
     this.#ports.delivered(inFlight.queue, inFlight.message);
     this.#ports.point('after-ack');
@@ -109,15 +120,16 @@ export class ModuleDelivery {
 
   /** Round robin over the inputs; in an input the best priority, in that the oldest. */
   #takeNext():
-    | { queue: EndpointQueue; entry: QueueEntry; message: HubMessage; input: string }
+    | { queue: EndpointQueue; entry: QueueEntry; message: HubMessage; input: Input }
     | undefined {
     for (let tried = 0; tried < this.#inputs.length; tried++) {
       const input = this.#inputs[(this.#next + tried) % this.#inputs.length]!;
+      if (input.pause !== undefined) continue;
       for (const queue of input.queues) {
         const taken = this.#takeFrom(queue);
         if (taken === undefined) continue;
         this.#next = (this.#next + tried + 1) % this.#inputs.length;
-        return { ...taken, queue, input: input.name };
+        return { ...taken, queue, input };
       }
     }
     return undefined;
@@ -149,6 +161,17 @@ export class ModuleDelivery {
     if (inFlight === undefined) return;
     this.#clear();
     inFlight.queue.giveBack(inFlight.entry);
+    this.#pause(inFlight.input);
+  }
+
+  #pause(input: Input): void {
+    input.failures += 1;
+    if (input.failures < 2) return;
+    const pauseMs = Math.min(PAUSE_MS_MIN * 2 ** (input.failures - 2), PAUSE_MS_MAX);
+    input.pause = setTimeout(() => {
+      input.pause = undefined;
+      this.wake();
+    }, pauseMs).unref();
   }
 
   #clear(): void {

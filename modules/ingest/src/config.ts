@@ -73,7 +73,16 @@ export const settings = z.object({
     .min(MIB)
     .max(1024 * 1024 * MIB)
     .default(2048 * MIB)
-    .describe('Bytes of readings without receipt from which on sources are told to wait'),
+    .describe(
+      'Bytes of readings without receipt from which on sources are told to wait; also what the journal may take on disk with log and reserve, where less than 16 MiB counts as 16 MiB',
+    ),
+  freeBytesMin: z
+    .int()
+    .min(0)
+    .optional()
+    .describe(
+      'Bytes that stay free on the volume for other software: below it sources are told to wait. None: a tenth of the volume, at most 512 MiB',
+    ),
   memoryBytesMax: z
     .int()
     .min(MIB)

@@ -1,6 +1,7 @@
 import { DemandsMessage, ReceiptsMessage } from '@holdfast/contracts';
 import type { GroupCommit, Journal, JournalKey, JournalPosition } from '@holdfast/journal';
 import type { Clock, Log } from '@holdfast/module-host';
+import type { MessageHandler } from '@holdfast/transport';
 import { readMessage } from './adapters/hub-message.ts';
 import type { IngestMetrics } from './adapters/metrics.ts';
 import type { RejectLog } from './adapters/reject-log.ts';
@@ -9,10 +10,12 @@ import { Accounts } from './domain/accounts.ts';
 import { Checker, type CheckSettings } from './domain/checker.ts';
 import { Intake } from './domain/intake.ts';
 import { codeOf, IngestError } from './errors.ts';
+import type { JournalRoom, Shortage } from './journal-room.ts';
 import type { StreamPump } from './stream-pump.ts';
 
 export interface PipelineParts {
   journal: Journal;
+  room: JournalRoom;
   commits: GroupCommit;
   pumps: readonly StreamPump[];
   rejects: RejectLog;
@@ -31,9 +34,6 @@ export interface Origin {
   what?: string;
   key?: JournalKey;
 }
-
-/** Sources that cannot be told to wait may go this far beyond the limit before the process has to end. */
-const UNREFUSABLE_FACTOR = 1.25;
 
 /**
  * The main path of ingest, top to bottom:
@@ -70,18 +70,15 @@ export class Pipeline {
 
   /** Why nothing can be accepted now; undefined when it can. */
   busy(): string | undefined {
-    return this.#parts.journal.backlog().bytes >= this.#settings.capBytes
-      ? `readings without receipt have reached ${this.#settings.capBytes} bytes`
-      : undefined;
+    return this.#shortage(true)?.text;
   }
 
   /**
    * Makes the accepted rows durable, together with whoever else asks in this turn.
-   * @throws IngestError INGEST_BUSY, JournalError JOURNAL_DISK: nothing was stored, try again later
+   * @throws IngestError INGEST_BUSY, JournalError JOURNAL_DISK_FULL: nothing was stored, try again later
    */
   async accept(intake: Intake, origin: Origin): Promise<JournalPosition[]> {
-    const reason = this.busy();
-    if (reason !== undefined) throw new IngestError('INGEST_BUSY', reason);
+    this.#demandRoom(origin.source, true);
     const positions =
       intake.accepted.length === 0 && origin.key === undefined
         ? []
@@ -90,14 +87,38 @@ export class Pipeline {
     return positions;
   }
 
-  /** The same before it returns, for a source whose message is acknowledged when its handler returns. */
+  /**
+   * The same before it returns, for a source whose message is acknowledged when its handler returns.
+   * @throws as `accept`
+   */
   acceptNow(intake: Intake, origin: Origin): void {
-    const limit = this.#settings.capBytes * UNREFUSABLE_FACTOR;
-    if (this.#parts.journal.backlog().bytes >= limit) {
-      throw new IngestError('INGEST_BUSY', `readings without receipt have reached ${limit} bytes`);
+    this.#demandRoom(origin.source, false);
+    if (intake.accepted.length > 0) {
+      try {
+        this.#parts.journal.append(intake.accepted, origin.key);
+      } catch (error) {
+        this.#failed(error);
+      }
     }
-    if (intake.accepted.length > 0) this.#parts.journal.append(intake.accepted, origin.key);
     this.#committed(intake, origin);
+  }
+
+  /** Counts and gives the reason, when a source has to be told to wait. */
+  waitFor(source: SourceName): string | undefined {
+    const shortage = this.#shortage(true);
+    if (shortage !== undefined) this.#parts.metrics.toldToWait(source, shortage.reason);
+    return shortage?.text;
+  }
+
+  #demandRoom(source: SourceName, canWait: boolean): void {
+    const shortage = this.#shortage(canWait);
+    if (shortage === undefined) return;
+    this.#parts.metrics.toldToWait(source, shortage.reason);
+    throw new IngestError('INGEST_BUSY', shortage.text);
+  }
+
+  #shortage(canWait: boolean): Shortage | undefined {
+    return this.#parts.room.shortage(canWait, this.#settings.capBytes);
   }
 
   /** Input `receipts`: what the forwarder has applied leaves the journal. */
@@ -114,16 +135,22 @@ export class Pipeline {
   }
 
   /** Input `demands`: a model needs earlier rows with each batch; what has no receipt goes again, with them. */
-  demands(body: Buffer): void {
+  demands(body: Buffer): ReturnType<MessageHandler> {
     const message = readMessage(DemandsMessage, body, this.#ignore('demands'));
     if (message === undefined || message.lookback <= this.#parts.journal.lookback) return;
-    this.#parts.journal.setLookback(message.lookback);
+    try {
+      this.#parts.journal.setLookback(message.lookback);
+    } catch (error) {
+      if (isBusy(error)) return 'later';
+      throw error;
+    }
     this.#parts.log.info('A model asks for more earlier rows', { lookback: message.lookback });
     for (const pump of this.#parts.pumps) pump.rewind();
   }
 
   /** A source may try again after some errors; after any other the journal must not be used any more. */
   readonly #failed = (error: unknown): never => {
+    if (codeOf(error) === 'JOURNAL_DISK_FULL') this.#parts.room.wasFull();
     if (isBusy(error) || codeOf(error) === 'JOURNAL_CLOSED') throw error;
     return this.#parts.fatal(error as Error);
   };
@@ -156,4 +183,4 @@ export class Pipeline {
 
 /** True for errors after which a source may simply try again later. */
 export const isBusy = (error: unknown): boolean =>
-  ['INGEST_BUSY', 'JOURNAL_FULL', 'JOURNAL_DISK'].includes(codeOf(error) ?? '');
+  ['INGEST_BUSY', 'JOURNAL_FULL', 'JOURNAL_DISK_FULL'].includes(codeOf(error) ?? '');

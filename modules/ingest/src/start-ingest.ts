@@ -1,13 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { GroupCommit, Journal } from '@holdfast/journal';
-import { ConfigurationError, type ModuleHost, type RunningModule } from '@holdfast/module-host';
+import { GroupCommit, Journal, LOG_BYTES } from '@holdfast/journal';
+import {
+  ConfigurationError,
+  DiskRoom,
+  errorFields,
+  type ModuleHost,
+  observeRoom,
+  type RunningModule,
+} from '@holdfast/module-host';
 import { DevicesSource } from './adapters/devices-source.ts';
 import { FolderSource } from './adapters/folder-source.ts';
 import { HttpSource } from './adapters/http-source.ts';
 import { IngestMetrics, registerGauges } from './adapters/metrics.ts';
 import { RejectLog } from './adapters/reject-log.ts';
 import { authProblem, type IngestEnvironment, type IngestSettings } from './config.ts';
+import { JournalRoom } from './journal-room.ts';
 import { Pipeline } from './pipeline.ts';
 import { StreamPump } from './stream-pump.ts';
 
@@ -19,14 +27,21 @@ const ACCOUNTS_MS = 10_000;
 /** How long idempotency keys are known, and how many at most; the folder source needs them after a restart only. */
 const KEY_AGE_MS_MAX = 24 * 3_600_000;
 const KEY_COUNT_MAX = 500_000;
+/** A key takes about 300 bytes with its index; keys must not fill a small journal. */
+const CAP_BYTES_PER_KEY = 2_048;
 
 /** Opens the stores and joins the parts. */
 export async function startIngest(host: Host): Promise<RunningModule<IngestSettings>> {
   const problem = authProblem(host.env);
   if (problem !== undefined) throw new ConfigurationError([problem]);
   const { clock, log } = host;
-  const journal = openJournal(host);
-  const rejects = new RejectLog(join(host.env.HOLDFAST_DATA_DIR, 'rejects.db'));
+  const path = join(host.env.HOLDFAST_DATA_DIR, 'journal.db');
+  const disk = new DiskRoom({ file: path, logBytesMax: LOG_BYTES, settings: host.settings, log });
+  const journal = openJournal(host, path, disk);
+  const room = new JournalRoom({ journal, disk, clock });
+  const rejects = new RejectLog(join(host.env.HOLDFAST_DATA_DIR, 'rejects.db'), (error) => {
+    log.debug('Refused rows stay in memory, the disk does not take them', errorFields(error));
+  });
   const metrics = new IngestMetrics(host.metrics);
   const ports = {
     journal,
@@ -41,10 +56,11 @@ export async function startIngest(host: Host): Promise<RunningModule<IngestSetti
     ({ partition }) => new StreamPump(partition, ports, host.settings),
   );
   const commits = new GroupCommit(journal);
-  const parts = { journal, commits, pumps, rejects, metrics, clock, log, fatal: host.fatal };
+  const parts = { journal, room, commits, pumps, rejects, metrics, clock, log, fatal: host.fatal };
   const pipeline = new Pipeline(parts, host.settings);
   const sources = openSources(host, { ...parts, pipeline });
-  observe(host, { journal, pipeline, pumps });
+  observe(host, { journal, room, pipeline, pumps });
+  disk.start();
   for (const source of sources.all) await source.start();
   const watch = watchAccounts(host, pipeline);
   return {
@@ -55,11 +71,13 @@ export async function startIngest(host: Host): Promise<RunningModule<IngestSetti
     },
     apply: (settings) => {
       pipeline.apply(settings);
+      disk.apply(settings);
+      journal.disk.setLogBytes(disk.logBytes);
       sources.http.apply(settings);
       sources.folder?.apply(settings);
       for (const pump of pumps) pump.apply(settings);
     },
-    status: () => statusOf({ journal, pipeline, pumps, metrics }),
+    status: () => statusOf({ journal, room, pipeline, pumps, metrics }),
     flush: async () => {
       commits.flush();
       rejects.flush();
@@ -73,6 +91,7 @@ export async function startIngest(host: Host): Promise<RunningModule<IngestSetti
     },
     stop: async () => {
       clearInterval(watch);
+      disk.stop();
       await Promise.all(sources.all.map((source) => source.stop()));
       commits.flush();
       for (const pump of pumps) pump.stop();
@@ -82,16 +101,18 @@ export async function startIngest(host: Host): Promise<RunningModule<IngestSetti
   };
 }
 
-function openJournal({ env, clock }: Host): Journal {
+function openJournal({ env, clock }: Host, path: string, disk: DiskRoom): Journal {
   return Journal.open({
-    path: join(env.HOLDFAST_DATA_DIR, 'journal.db'),
+    path,
+    makeRoom: () => disk.giveUpReserve(),
+    logBytes: disk.logBytes,
     partitions: env.HOLDFAST_PARTITIONS,
     // A stream name allows less than a module id does.
     streamPrefix: env.IOTEDGE_MODULEID.replace(/[^A-Za-z0-9_-]/g, '-'),
     newEpoch: () => randomBytes(8).toString('hex'),
     wallMs: () => clock.wallMs(),
     keyAgeMsMax: KEY_AGE_MS_MAX,
-    keyCountMax: KEY_COUNT_MAX,
+    keyCountMax: Math.min(KEY_COUNT_MAX, Math.floor(disk.capBytes / CAP_BYTES_PER_KEY)),
   });
 }
 
@@ -119,15 +140,16 @@ function openSources(
 
 function observe(
   host: Host,
-  parts: { journal: Journal; pipeline: Pipeline; pumps: readonly StreamPump[] },
+  parts: { journal: Journal; room: JournalRoom; pipeline: Pipeline; pumps: readonly StreamPump[] },
 ): void {
-  const { journal, pipeline, pumps } = parts;
+  const { journal, room, pipeline, pumps } = parts;
+  observeRoom(host.metrics, () => room.look());
   registerGauges(host.metrics, {
     accepted: () => journal.accepted(),
     inFlight: () => pipeline.accounts.inFlight,
     receipted: () => pipeline.accounts.receipted,
     lost: () => pipeline.accounts.lost,
-    journalBytes: () => journal.sizeBytes(),
+    journalBytes: () => journal.disk.sizeBytes,
     accountsHold: () => pipeline.accounts.hold,
     streams: () => pumps.map((pump) => pump.status),
   });
@@ -151,11 +173,12 @@ function watchAccounts(host: Host, pipeline: Pipeline): NodeJS.Timeout {
 
 function statusOf(parts: {
   journal: Journal;
+  room: JournalRoom;
   pipeline: Pipeline;
   pumps: readonly StreamPump[];
   metrics: IngestMetrics;
 }): Record<string, unknown> {
-  const { journal, pipeline, pumps, metrics } = parts;
+  const { journal, room, pipeline, pumps, metrics } = parts;
   const { accounts } = pipeline;
   return {
     accepted: journal.accepted(),
@@ -165,7 +188,9 @@ function statusOf(parts: {
     accountsHold: accounts.hold,
     refused: Object.fromEntries(metrics.refusedByCode),
     lookback: journal.lookback,
-    journalBytes: journal.sizeBytes(),
+    journalBytes: journal.disk.sizeBytes,
+    disk: room.look(),
+    waiting: pipeline.busy() ?? null,
     streams: pumps.map(({ status }) => status),
   };
 }

@@ -39,8 +39,8 @@ export class Background {
     try {
       if (this.#step()) this.next();
     } catch (error) {
-      // A full disk: what could not be forgotten is forgotten later. `append` tells the owner about the disk.
-      if ((error as { code?: unknown }).code !== 'JOURNAL_DISK') throw error;
+      // What could not be forgotten is forgotten later. `append` tells the owner about the disk.
+      if ((error as { code?: unknown }).code !== 'JOURNAL_DISK_FULL') throw error;
       this.soon();
     }
   }

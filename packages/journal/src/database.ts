@@ -1,5 +1,6 @@
 import Database from 'better-sqlite3';
 import { JournalError } from './errors.ts';
+import type { JournalOptions } from './port.ts';
 
 /** Version of the tables, in `user_version`. */
 export const SCHEMA = 1;
@@ -18,20 +19,31 @@ export const PAGE_BYTES = 4_096;
  * most pages have been freed and used again, and each page is copied only in its last state. A small log would copy
  * every reading into the file just before it is deleted, and so write everything twice.
  */
-const CHECKPOINT_PAGES = 8_192;
-
-/** After a burst the log is cut back to this at the next checkpoint. */
-const LOG_BYTES_MAX = 64 * 1024 * 1024;
+export const LOG_BYTES = 32 * 1024 * 1024;
 
 /** A restart may overlap with the end of the process before it; anything longer is a second process. */
 const LOCK_WAIT_MS = 500;
+
+export interface DatabaseOptions {
+  makeRoom?: (() => boolean) | undefined;
+  logBytes?: number | undefined;
+}
 
 /**
  * Opens or creates the file. `locking_mode=EXCLUSIVE`: the lock is the operating system's, so it ends with the
  * process however that ends, while a lock row would need a guess at how old is dead. It also saves the shared-memory
  * file and a system call or two a transaction.
  */
-export function openDatabase(path: string): Database.Database {
+export function openDatabase(path: string, options: DatabaseOptions = {}): Database.Database {
+  try {
+    return open(path, options);
+  } catch (error) {
+    if (codeOf(error) !== 'JOURNAL_DISK_FULL' || options.makeRoom?.() !== true) throw error;
+    return open(path, options);
+  }
+}
+
+function open(path: string, { logBytes = LOG_BYTES }: DatabaseOptions): Database.Database {
   let db: Database.Database | undefined;
   try {
     db = new Database(path, { timeout: LOCK_WAIT_MS });
@@ -41,18 +53,26 @@ export function openDatabase(path: string): Database.Database {
     db.pragma('journal_mode = WAL');
     // Every commit is fsynced: an acknowledged reading survives a power cut.
     db.pragma('synchronous = FULL');
-    db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
-    db.pragma(`journal_size_limit = ${LOG_BYTES_MAX}`);
+    setLogBytes(db, logBytes);
     // 2 MB: rows are written once and mostly read once, in order.
     db.pragma('cache_size = -2000');
     db.exec('BEGIN IMMEDIATE');
     prepareSchema(db, path);
     db.exec('COMMIT');
+    // The process before may have ended because an fsync failed: then what is read here may be in the memory of the
+    // system only. Copied into the file and synced, it is durable before anything is answered on the strength of it.
+    db.pragma('wal_checkpoint(PASSIVE)');
     return db;
   } catch (error) {
     db?.close();
     throw asJournalError(error, path);
   }
+}
+
+/** Size at which the log is copied into the file; after a burst it is cut back to twice this. */
+export function setLogBytes(db: Database.Database, logBytes: number): void {
+  db.pragma(`wal_autocheckpoint = ${Math.floor(logBytes / PAGE_BYTES)}`);
+  db.pragma(`journal_size_limit = ${2 * logBytes}`);
 }
 
 function prepareSchema(db: Database.Database, path: string): void {
@@ -100,8 +120,8 @@ export function transactions(db: Database.Database, path: string): InTransaction
   const commit = db.prepare('COMMIT');
   const rollback = db.prepare('ROLLBACK');
   return (work) => {
-    begin.run();
     try {
+      begin.run();
       const result = work();
       commit.run();
       return result;
@@ -111,6 +131,31 @@ export function transactions(db: Database.Database, path: string): InTransaction
     }
   };
 }
+
+/**
+ * For work that makes room or finishes what was promised: on a full disk it asks for room and tries once more. The
+ * log goes into the file first, because then most of what follows needs no room at all.
+ */
+export const withReserve =
+  (
+    inTransaction: InTransaction,
+    { db, path, makeRoom }: { db: Database.Database } & Pick<JournalOptions, 'path' | 'makeRoom'>,
+  ): InTransaction =>
+  (work) => {
+    try {
+      return inTransaction(work);
+    } catch (error) {
+      if (codeOf(error) !== 'JOURNAL_DISK_FULL' || makeRoom?.() !== true) throw error;
+    }
+    try {
+      db.pragma('wal_checkpoint(PASSIVE)');
+    } catch (error) {
+      throw asJournalError(error, path);
+    }
+    return inTransaction(work);
+  };
+
+const codeOf = (error: unknown): unknown => (error as { code?: unknown }).code;
 
 /** The errors of SQLite that an owner can do something about, by code; everything else as it is. */
 export function asJournalError(error: unknown, path: string): unknown {
@@ -128,12 +173,13 @@ export function asJournalError(error: unknown, path: string): unknown {
       cause: error,
     });
   }
-  if (code.startsWith('SQLITE_FULL') || code.startsWith('SQLITE_IOERR')) {
-    return new JournalError(
-      'JOURNAL_DISK',
-      `The disk of ${path} is full or fails: ${(error as Error).message}. Nothing of this request was stored.`,
-      { cause: error },
-    );
+  if (code.startsWith('SQLITE_FULL')) {
+    const text = `The disk of ${path} is full. Nothing of this request was stored.`;
+    return new JournalError('JOURNAL_DISK_FULL', text, { cause: error });
+  }
+  if (/^SQLITE_(IOERR|CANTOPEN|READONLY)/.test(code)) {
+    const text = `The disk of ${path} fails (${code}: ${(error as Error).message}). Look at the disk, its mount and the rights of the folder.`;
+    return new JournalError('JOURNAL_DISK', text, { cause: error });
   }
   return error;
 }

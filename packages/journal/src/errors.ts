@@ -15,7 +15,12 @@ export type JournalErrorCode =
   | 'JOURNAL_KEY_EXISTS'
   /** A sequence number that the journal does not hold. */
   | 'JOURNAL_RANGE'
-  /** The disk is full or failed: nothing of the transaction was stored. */
+  /** The disk is full: nothing of the transaction was stored. Try again when there is room. */
+  | 'JOURNAL_DISK_FULL'
+  /**
+   * The disk failed. What the last transaction has left there is not known, least of all after a failed fsync, so the
+   * process must end; the next one opens the file and makes all that it finds durable before it goes on.
+   */
   | 'JOURNAL_DISK'
   | 'JOURNAL_CLOSED';
 

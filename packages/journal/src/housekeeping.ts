@@ -16,6 +16,7 @@ const VACUUM_PAGES = 256;
 
 export interface HousekeepingParts {
   db: Database.Database;
+  /** With the reserve: all of this makes room, or keeps a promise. */
   inTransaction: InTransaction;
   table: StreamTable;
   partitions: readonly Partition[];
@@ -81,11 +82,11 @@ export class Housekeeping {
   }
 
   #giveBack(): boolean {
-    const { db, freeBytesMax = FREE_BYTES_MAX } = this.#parts;
+    const { db, inTransaction, freeBytesMax = FREE_BYTES_MAX } = this.#parts;
     const keep = freeBytesMax / PAGE_BYTES;
     const free = db.pragma('freelist_count', { simple: true }) as number;
     if (free <= keep) return false;
-    db.exec(`PRAGMA incremental_vacuum(${VACUUM_PAGES})`);
+    inTransaction(() => db.exec(`PRAGMA incremental_vacuum(${VACUUM_PAGES})`));
     return free - VACUUM_PAGES > keep;
   }
 }

@@ -1,8 +1,14 @@
-import { statSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import type Database from 'better-sqlite3';
 import { ChunkWriter, chunkEnd } from './chunk-writer.ts';
-import { asJournalError, type InTransaction, openDatabase, transactions } from './database.ts';
+import {
+  asJournalError,
+  type InTransaction,
+  openDatabase,
+  transactions,
+  withReserve,
+} from './database.ts';
+import { DiskUsage } from './disk-usage.ts';
 import { JournalError } from './errors.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { IdempotencyKeys } from './idempotency-keys.ts';
@@ -33,6 +39,7 @@ interface Entry {
  * milliseconds.
  */
 export class Journal {
+  readonly disk: DiskUsage;
   readonly #db: Database.Database;
   readonly #options: JournalOptions;
   readonly #table: StreamTable;
@@ -40,14 +47,16 @@ export class Journal {
   readonly #keys: IdempotencyKeys;
   readonly #housekeeping: Housekeeping;
   readonly #inTransaction: InTransaction;
+  /** The same for what must be written on a full disk too. */
+  readonly #finishing: InTransaction;
   readonly #writer = new ChunkWriter();
   readonly #partitionOf = new Map<string, number>();
   #lookback: number;
   #closed = false;
 
-  /** @throws JournalError JOURNAL_LOCKED, JOURNAL_SCHEMA, JOURNAL_OPTIONS, JOURNAL_DAMAGED, JOURNAL_DISK */
+  /** @throws JournalError JOURNAL_LOCKED, JOURNAL_SCHEMA, JOURNAL_OPTIONS, JOURNAL_DAMAGED, JOURNAL_DISK, JOURNAL_DISK_FULL */
   static open(options: JournalOptions): Journal {
-    const db = openDatabase(options.path);
+    const db = openDatabase(options.path, options);
     try {
       return new Journal(db, options);
     } catch (error) {
@@ -60,8 +69,10 @@ export class Journal {
     this.#db = db;
     this.#options = options;
     this.#inTransaction = transactions(db, options.path);
+    this.#finishing = withReserve(this.#inTransaction, { db, ...options });
+    this.disk = new DiskUsage(db, options.path);
     this.#table = new StreamTable(db);
-    this.#partitions = this.#inTransaction(() => this.#table.load(options));
+    this.#partitions = this.#finishing(() => this.#table.load(options));
     this.#keys = new IdempotencyKeys(db, {
       ageMsMax: options.keyAgeMsMax ?? 86_400_000,
       countMax: options.keyCountMax ?? 200_000,
@@ -70,7 +81,7 @@ export class Journal {
     this.#lookback = (lookback as number | undefined) ?? 0;
     this.#housekeeping = new Housekeeping({
       db,
-      inTransaction: this.#inTransaction,
+      inTransaction: this.#finishing,
       table: this.#table,
       partitions: this.#partitions,
       keys: this.#keys,
@@ -99,7 +110,8 @@ export class Journal {
   /**
    * Stores readings, and the key of their request, in one transaction that is fsynced when this returns; all or
    * nothing. Gives the position of each reading, in the order given.
-   * @throws JournalError JOURNAL_FULL (wait for receipts), JOURNAL_READING, JOURNAL_KEY_EXISTS, JOURNAL_DISK
+   * @throws JournalError JOURNAL_FULL (wait for receipts), JOURNAL_DISK_FULL (wait for room), JOURNAL_READING,
+   *   JOURNAL_KEY_EXISTS; JOURNAL_DISK, after which the process must end
    */
   append(readings: readonly JournalReading[], key?: JournalKey): JournalPosition[] {
     return this.appendAll([key === undefined ? { readings } : { readings, key }])[0]!;
@@ -185,9 +197,10 @@ export class Journal {
     return this.#lookback;
   }
 
+  /** @throws JournalError JOURNAL_DISK_FULL, JOURNAL_DISK */
   setLookback(rows: number): void {
     this.#refuseWhenClosed();
-    this.#inTransaction(() =>
+    this.#finishing(() =>
       this.#db
         .prepare("INSERT OR REPLACE INTO setting (name, value) VALUES ('lookback', ?)")
         .run(rows),
@@ -206,12 +219,6 @@ export class Journal {
     return { readings, bytes };
   }
 
-  /** File and write-ahead log on disk. */
-  sizeBytes(): number {
-    const size = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-    return size(this.#options.path) + size(`${this.#options.path}-wal`);
-  }
-
   /**
    * Gives the stream a new epoch: what has no receipt is numbered from 1 again. Damaged rows that come first are
    * left out, counted as lost and reported. Rows that were applied without their receipt having arrived will be
@@ -223,7 +230,7 @@ export class Journal {
     const { base, lost } = stream.nextBase();
     const epoch = this.#options.newEpoch();
     const count = lost.reduce((sum, range) => sum + range.last - range.first + 1, 0);
-    this.#inTransaction(() =>
+    this.#finishing(() =>
       this.#table.save({ partition, epoch, base, receipted: base, lost: stream.lost + count }),
     );
     stream.epoch = epoch;
@@ -242,9 +249,15 @@ export class Journal {
   close(): void {
     if (this.#closed) return;
     this.#housekeeping.cancel();
-    this.#inTransaction(() => this.#table.saveReceipts(this.#partitions));
-    this.#closed = true;
-    this.#db.close();
+    try {
+      this.#finishing(() => this.#table.saveReceipts(this.#partitions));
+    } catch (error) {
+      // A receipt that is forgotten on a full disk costs a resend, nothing else.
+      if ((error as { code?: unknown }).code !== 'JOURNAL_DISK_FULL') throw error;
+    } finally {
+      this.#closed = true;
+      this.#db.close();
+    }
   }
 
   #sort(entries: readonly Entry[]): { positions: JournalPosition[][]; rows: JournalReading[][] } {

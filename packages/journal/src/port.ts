@@ -37,6 +37,13 @@ export interface JournalOptions {
   newEpoch(): string;
   /** Wall clock in ms since 1970. */
   wallMs(): number;
+  /**
+   * Called when the disk is full while something must be finished: a receipt, pruning, the log at the start. True when
+   * there is room now and it is worth another try. @default there is none to be had
+   */
+  makeRoom?(): boolean;
+  /** Size of the write-ahead log at which it is copied into the file. @default 32 MiB */
+  logBytes?: number;
   /** Bytes of readings without receipt beyond which `append` throws JOURNAL_FULL. @default no limit */
   capBytes?: number;
   /** Idempotency keys are kept for this long. @default 86,400,000: a day */

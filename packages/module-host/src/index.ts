@@ -1,5 +1,6 @@
 import './node-version.ts';
 
+export * from './disk-room.ts';
 export { hostEnvironment, readEnvironment } from './environment.ts';
 export * from './errors.ts';
 export { createLog, errorFields } from './log.ts';

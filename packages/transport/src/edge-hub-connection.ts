@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type GuardedMqtt, guardedMqtt } from './acknowledgement.ts';
 import type { TransportLog } from './create.ts';
 import type { EdgeHubTiming } from './edge-hub.ts';
-import type { InboundMessage, OutboundMessage, TransportHandlers } from './port.ts';
+import type { InboundMessage, MessageHandler, OutboundMessage, TransportHandlers } from './port.ts';
 import type { Message, ModuleClient, Sdk } from './sdk.ts';
 import { fromSdkError, notConnectedError, within } from './sdk-errors.ts';
 import { TwinLink } from './twin-link.ts';
@@ -85,7 +85,10 @@ export class EdgeHubConnection {
     this.#client.on('inputMessage', (input: string, message: Message) => {
       // Not handled is not acknowledged: it comes again over the next connection.
       if (this.#isLost) return;
-      this.#handle(input, message);
+      if (this.#handle(input, message) === 'later') {
+        this.end('a message cannot be taken now, it stays with the hub');
+        return;
+      }
       this.#mqtt.handled();
     });
     this.twin.start();
@@ -163,7 +166,7 @@ export class EdgeHubConnection {
   }
 
   /** Runs synchronously inside the SDK's event, so a commit made here comes before the acknowledgement. */
-  #handle(input: string, message: Message): void {
+  #handle(input: string, message: Message): ReturnType<MessageHandler> {
     const { handlers, log } = this.#parts;
     const handler = handlers.inputs[input];
     if (handler === undefined) {
@@ -171,7 +174,7 @@ export class EdgeHubConnection {
       return;
     }
     try {
-      handler(inboundOf(input, message));
+      return handler(inboundOf(input, message));
     } catch (error) {
       handlers.onFatal(error as Error);
       throw error;

@@ -113,7 +113,12 @@ export class MemoryTransport implements Transport {
   #handle(message: InboundMessage): void {
     const handler = this.#handlers?.inputs[message.input];
     try {
-      handler?.(message);
+      if (handler?.(message) === 'later') {
+        this.#hub.pause(this.module, message.input);
+        this.#hub.leave(this);
+        this.connectionLost();
+        return;
+      }
     } catch (error) {
       // The process is meant to end here, so this connection is gone and the message stays in the queue.
       this.#hub.leave(this);

@@ -34,13 +34,16 @@ class MemoryConformance implements ConformanceHub {
     const transport = this.#hub.transport('probe');
     const seen: ProbeEvents = { states: [], desired: [], fatal: [] };
     let poison: string | undefined;
+    let putOff = 0;
     this.#probes.push(transport);
     const handlers = handlersFor({
       inputs: {
         in: ({ body, input: _, ...rest }) => {
           const text = body.toString('utf8');
           if (poison !== undefined && text.includes(poison)) throw new Error('poisoned');
+          if (text.includes('not now') && putOff++ < 2) return 'later';
           this.#committed.push({ ...rest, body: text });
+          return undefined;
         },
       },
       methods: {

@@ -10,6 +10,10 @@ interface MemoryRoute {
   input: string;
 }
 
+/** Pause of an input whose message could not be taken; doubles each time. A real hub begins with a second. */
+const LATER_MS_MIN = 20;
+const LATER_MS_MAX = 1_000;
+
 interface Twin {
   desired: Record<string, unknown>;
   version: number;
@@ -26,6 +30,10 @@ export class MemoryHub {
   readonly #queues = new Map<string, InboundMessage[]>();
   readonly #twins = new Map<string, Twin>();
   readonly #connections = new Map<string, MemoryTransport>();
+  /** Inputs that wait before their next try, as `<module>/<input>`. */
+  readonly #pausing = new Set<string>();
+  /** Length of the last pause of each input since it took a message. */
+  readonly #pauses = new Map<string, number>();
   readonly #random: () => number;
   #nextId = 0;
   /** No connection is accepted while true. */
@@ -132,11 +140,25 @@ export class MemoryHub {
 
   /** @internal */
   head(module: string): InboundMessage | undefined {
-    return this.#queues.get(module)?.[0];
+    const queue = this.#queues.get(module);
+    return queue?.find(({ input }) => !this.#pausing.has(`${module}/${input}`));
+  }
+
+  /** @internal The module could not take a message of this input; its other inputs go on meanwhile. */
+  pause(module: string, input: string): void {
+    const name = `${module}/${input}`;
+    const pauseMs = Math.min(LATER_MS_MAX, (this.#pauses.get(name) ?? LATER_MS_MIN / 2) * 2);
+    this.#pauses.set(name, pauseMs);
+    this.#pausing.add(name);
+    setTimeout(() => {
+      this.#pausing.delete(name);
+      this.#connections.get(module)?.pump();
+    }, pauseMs).unref();
   }
 
   /** @internal */
   settle(module: string, message: InboundMessage): void {
+    this.#pauses.delete(`${module}/${message.input}`);
     const queue = this.#queues.get(module);
     const at = queue?.indexOf(message) ?? -1;
     if (at >= 0) queue?.splice(at, 1);

@@ -6,6 +6,10 @@
  *   acknowledged only after the handler has returned, so whatever it committed is durable before the sender's copy
  *   goes. What a handler does later (a promise, a timer, a worker) is not covered: the message is then already
  *   acknowledged. A handler that throws ends the process through `onFatal`; the message comes again.
+ *   A handler that cannot take a message now, because its store is full, returns `'later'`: the message is not
+ *   acknowledged and comes again. MQTT has no word for that and the hub gives a module one message at a time over all
+ *   its inputs, so the connection is cut and made anew; the hub tries that input again with growing pauses, and the
+ *   others go on meanwhile.
  *   Before the handler returns the hub owns the message, after it this module does.
  * - **Outbound.** `send` resolves when the other side has stored the message for every route that matches. Until
  *   then the caller owns it, and may send it again: a message can arrive twice, never silently not at all.
@@ -45,8 +49,9 @@ export interface OutboundMessage {
   readonly messageId?: string;
 }
 
-/** Must commit before it returns. */
-export type MessageHandler = (message: InboundMessage) => void;
+/** Must commit before it returns. What it returns is looked at for `'later'` only; see above. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a handler that returns nothing is the usual one.
+export type MessageHandler = (message: InboundMessage) => void | 'later';
 
 export interface MethodResult {
   /** HTTP-like, never 0. */

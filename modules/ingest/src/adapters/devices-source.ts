@@ -1,9 +1,9 @@
 import type { Journal } from '@holdfast/journal';
 import type { Log } from '@holdfast/module-host';
-import type { InboundMessage } from '@holdfast/transport';
+import type { InboundMessage, MessageHandler } from '@holdfast/transport';
 import { readHubDocument } from '../domain/read-opc.ts';
 import { syntaxFault } from '../domain/read-text.ts';
-import type { Pipeline } from '../pipeline.ts';
+import { isBusy, type Pipeline } from '../pipeline.ts';
 import type { Source } from './source.ts';
 
 export interface DevicesSourceParts {
@@ -15,8 +15,8 @@ export interface DevicesSourceParts {
 
 /**
  * Source `devices`: messages of leaf devices and other modules, by hub route. Everything is durable before the
- * handler returns, because then the hub forgets the message. A message cannot be refused: what is malformed is
- * counted and kept in the reject log, and when nothing can be stored the process ends, so that it stays in the hub.
+ * handler returns, because then the hub forgets the message. What is malformed is counted and kept in the reject log;
+ * what there is no room for stays with the hub and comes again.
  */
 export class DevicesSource implements Source {
   readonly name = 'devices';
@@ -32,7 +32,7 @@ export class DevicesSource implements Source {
     return undefined;
   }
 
-  handle(message: InboundMessage): void {
+  handle(message: InboundMessage): ReturnType<MessageHandler> {
     const { pipeline, journal, fatal } = this.#parts;
     // After a crash the hub delivers again what it has no acknowledgement for; its id tells.
     const id = message.messageId && `hub:${message.sender ?? ''}:${message.messageId}`;
@@ -49,6 +49,7 @@ export class DevicesSource implements Source {
     try {
       pipeline.acceptNow(intake, { source: 'devices', what, ...key });
     } catch (error) {
+      if (isBusy(error)) return 'later';
       fatal(error as Error);
     }
   }

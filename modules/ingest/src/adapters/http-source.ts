@@ -10,7 +10,7 @@ import { readCsv } from '../domain/read-csv.ts';
 import { readJsonText, readNdjson } from '../domain/read-text.ts';
 import { progressOf, rangesOf, readReceiptId, receiptIdOf } from '../domain/receipt-id.ts';
 import { codeOf } from '../errors.ts';
-import type { Pipeline } from '../pipeline.ts';
+import { isBusy, type Pipeline } from '../pipeline.ts';
 import type { StreamPump } from '../stream-pump.ts';
 import { type Answer, busy, json, problem, sendAnswer, unavailable } from './http-answer.ts';
 import { BearerAuth } from './http-auth.ts';
@@ -106,10 +106,12 @@ export class HttpSource implements Source {
     const announced = Number(request.headers['content-length'] ?? bodyBytesMax);
     const reserved =
       Math.min(announced, bodyBytesMax) * (request.headers['content-encoding'] ? 2 : 1);
-    const reason =
-      this.#heldBytes > 0 && this.#heldBytes + reserved > memoryBytesMax
-        ? `requests under way hold ${this.#heldBytes} of ${memoryBytesMax} bytes`
-        : this.#parts.pipeline.busy();
+    if (this.#heldBytes > 0 && this.#heldBytes + reserved > memoryBytesMax) {
+      this.#parts.metrics.toldToWait('http', 'memory');
+      const reason = `requests under way hold ${this.#heldBytes} of ${memoryBytesMax} bytes`;
+      return this.#send(request, reply, busy(reason));
+    }
+    const reason = this.#parts.pipeline.waitFor('http');
     if (reason !== undefined) return this.#send(request, reply, busy(reason));
     this.#heldBytes += reserved;
     try {
@@ -236,14 +238,8 @@ export class HttpSource implements Source {
   #failed(error: unknown): Answer {
     const { message } = error as Error;
     const code = codeOf(error);
-    if (code === 'INGEST_BUSY' || code === 'JOURNAL_FULL') return busy(message);
-    if (code === 'JOURNAL_DISK' || code === 'JOURNAL_CLOSED') {
-      this.#parts.log.error('Readings cannot be stored, sources are told to try again', {
-        code,
-        message,
-      });
-      return unavailable('readings cannot be stored now');
-    }
+    if (isBusy(error)) return busy(message);
+    if (code === 'JOURNAL_CLOSED') return unavailable('the module is stopping');
     // Nobody is there to read it.
     if (code === 'INGEST_BODY_ABORTED') return json(400, {});
     const status = (error as { statusCode?: number }).statusCode ?? 500;

@@ -18,6 +18,7 @@ export class IngestMetrics {
   readonly #acceptedBySource: Counter<'source'>;
   readonly #refused: Counter<'source' | 'code'>;
   readonly #requests: Counter<'status'>;
+  readonly #toldToWait: Counter<'source' | 'reason'>;
   readonly #sentBatches: Counter;
   readonly #sentBytes: Counter;
   readonly #ignored: Counter<'reason'>;
@@ -40,6 +41,12 @@ export class IngestMetrics {
       name: 'holdfast_ingest_http_answers_total',
       help: 'HTTP answers of the readings API by status',
       labelNames: ['status'],
+      registers,
+    });
+    this.#toldToWait = new Counter({
+      name: 'holdfast_ingest_told_to_wait_total',
+      help: 'Requests, messages and chunks that found no room and come again, by reason: cap, floor, disk-full, memory',
+      labelNames: ['source', 'reason'],
       registers,
     });
     this.#sentBatches = new Counter({
@@ -67,6 +74,10 @@ export class IngestMetrics {
   refused(source: SourceName, code: string, rows: number): void {
     this.#refused.inc({ source, code }, rows);
     this.refusedByCode.set(code, (this.refusedByCode.get(code) ?? 0) + rows);
+  }
+
+  toldToWait(source: SourceName, reason: string): void {
+    this.#toldToWait.inc({ source, reason });
   }
 
   answered(status: number): void {

@@ -1,3 +1,4 @@
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { temporaryFolder } from '@holdfast/testkit';
 import { describe, expect, it } from '@jest/globals';
@@ -54,5 +55,20 @@ describe('RejectLog', () => {
     expect(log.list()).toHaveLength(REJECTS_KEPT_MAX);
     expect(log.list()[0]?.place).toBe('row 4999');
     log.close();
+  });
+
+  it('keeps the newest in memory while the disk does not take them, and writes them when it does', () => {
+    const folder = join(temporaryFolder(), 'later');
+    const troubles: string[] = [];
+    const log = new RejectLog(join(folder, 'rejects.db'), ({ message }) => troubles.push(message));
+    log.add(refusals(2), from);
+    expect(log.list().map(({ place }) => place)).toEqual(['row 1', 'row 0']);
+    expect(troubles.length).toBeGreaterThan(0);
+    mkdirSync(folder);
+    log.flush();
+    log.close();
+    const next = new RejectLog(join(folder, 'rejects.db'));
+    expect(next.list()).toHaveLength(2);
+    next.close();
   });
 });

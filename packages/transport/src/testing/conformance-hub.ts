@@ -17,8 +17,8 @@ export interface Committed {
 }
 
 /**
- * One life of a module called `probe`: its transport with handlers for input `in` (commits the body, or throws) and
- * for the methods `echo` (200, the payload), `later` (the same after a turn) and `broken` (throws).
+ * One life of a module called `probe`: its transport with handlers for input `in` (commits the body, or throws, or
+ * answers `'later'` to the first two deliveries of a body that contains `not now`) and for the methods `echo` (200, the payload), `later` (the same after a turn) and `broken` (throws).
  */
 export interface Probe {
   events(): Promise<ProbeEvents>;

@@ -162,6 +162,17 @@ export function describeTransport(
         expect(await bodies()).toEqual(['before', 'poison']);
       });
 
+      it('brings a message again that could not be taken, in its place in the order', async () => {
+        const probe = await connected();
+        const texts = ['before', 'not now', 'after'];
+        for (const text of texts) {
+          await sendUntilStored(probe, message(text, { messageId: `m-${text}` }));
+        }
+        await until(async () => new Set(await bodies()).size === 3, { timeoutMs: 20_000 });
+        expect([...new Set(await bodies())]).toEqual(texts);
+        expect((await probe.events()).fatal).toEqual([]);
+      });
+
       it('keeps messages while the module is away and delivers them in order', async () => {
         const first = await connected();
         await first.failOn('1');
