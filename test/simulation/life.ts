@@ -57,6 +57,8 @@ export class Life {
   module: Module | undefined;
   /** Why it has ended by itself, or undefined. */
   failure: Error | undefined;
+  /** A full disk has refused one of its commits. */
+  refused = false;
   #gone = false;
   readonly #world: Surroundings;
   static #count = 0;

@@ -35,6 +35,8 @@ export class SimulatedDisk {
   readonly volumes = new Map<string, Volume>();
   /** Told when a fault ends a module. */
   onPowerGone: (module: string) => void = () => undefined;
+  /** Told when a full disk refuses a commit. */
+  onRefused: (module: string) => void = () => undefined;
   static #current: SimulatedDisk | undefined;
   static #patched = false;
 
@@ -54,10 +56,6 @@ export class SimulatedDisk {
 
   setFull(module: string, full: boolean): void {
     this.#volume(module).full = full;
-  }
-
-  isFull(module: string): boolean {
-    return this.#volume(module).full;
   }
 
   get commits(): number {
@@ -118,7 +116,10 @@ export class SimulatedDisk {
       throw new PowerGone(`${module} ended at a commit`);
     }
     if (fault !== undefined) fault.after -= 1;
-    if (volume.full) throw new Database.SqliteError('database or disk is full', 'SQLITE_FULL');
+    if (volume.full) {
+      this.onRefused(module);
+      throw new Database.SqliteError('database or disk is full', 'SQLITE_FULL');
+    }
     work();
   }
 }

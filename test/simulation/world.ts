@@ -86,6 +86,10 @@ export class World implements Surroundings {
     this.hub = new SimulatedHub(random);
     this.disk = new SimulatedDisk();
     this.disk.onPowerGone = (module) => this.#lives.get(module as ModuleName)?.cut();
+    this.disk.onRefused = (module) => {
+      const life = this.#lives.get(module as ModuleName);
+      if (life !== undefined) life.refused = true;
+    };
     this.store = new SimulatedStore(random);
     this.#model = new ReferenceModel(this.options.windowRows);
     const startMs = Date.UTC(2026, 9, 1);
@@ -167,11 +171,9 @@ export class World implements Surroundings {
     for (let cause = error; cause !== undefined && cause !== null; cause = (cause as Error).cause) {
       if (cause instanceof PowerGone) return;
       if (isFull(cause)) {
-        const full = [...this.#lives.values()].find(({ name }) => this.disk.isFull(name));
-        if (full !== undefined) {
-          full.cut();
-          return;
-        }
+        const refused = [...this.#lives.values()].find((life) => life.refused);
+        refused?.cut();
+        if (refused !== undefined) return;
       }
     }
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -465,5 +467,5 @@ export class World implements Surroundings {
 
 const isFull = (error: unknown): boolean => {
   const { code } = error as { code?: unknown };
-  return code === 'SQLITE_FULL' || code === 'JOURNAL_DISK';
+  return code === 'SQLITE_FULL' || code === 'JOURNAL_DISK' || code === 'JOURNAL_DISK_FULL';
 };
