@@ -2,7 +2,7 @@
  * `npm run test:faults`: breaks the system in every way that `test/faults` knows and checks that the promise holds.
  * Each failure prints the command that repeats it.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -10,6 +10,7 @@ import { seeded } from '@holdfast/testkit';
 import type { Plant } from '../test/faults/plants/plant.ts';
 import { type Counts, FaultFound, type Scenario, TOPICS } from '../test/faults/scenario.ts';
 import { SCENARIOS } from '../test/faults/scenarios.ts';
+import { mergeResults, type Result } from './faults/results.ts';
 
 const HELP = `Usage: npm run test:faults -- [options]
 
@@ -21,19 +22,8 @@ Without options: each scenario once, in its short form. A failure prints the see
   --minutes <n>      the long form: rounds with ever new seeds, all scenarios in turn, until the time is over
   --plants           the test of the tests: plants each known bug and expects its scenario to turn red
   --keep             keep the folder of a failed round
-  --results <file>   write the results as JSON
+  --results <file>   write the results as JSON, in place of earlier ones of the same scenarios
 `;
-
-interface Result {
-  scenario: string;
-  plant?: string;
-  seed: number;
-  outcome: 'passed' | 'failed' | 'skipped';
-  seconds: number;
-  rounds: number;
-  counts: Record<string, number>;
-  detail?: string;
-}
 
 const { values } = parseArgs({
   options: {
@@ -103,7 +93,7 @@ async function round(
   return {
     scenario: scenario.name,
     ...(plant === undefined ? {} : { plant: plant.name }),
-    ...{ seed, outcome, seconds, rounds: 1, counts: { ...counts } },
+    ...{ seed, size, outcome, seconds, rounds: 1, counts: { ...counts } },
     ...(detail === undefined ? {} : { detail }),
   };
 }
@@ -148,7 +138,15 @@ async function runRounds(scenarios: readonly Scenario[]): Promise<Result[]> {
 
 const skipped = (scenario: Scenario, detail: string): Result => ({
   scenario: scenario.name,
-  ...{ seed: firstSeed, outcome: 'skipped', seconds: 0, rounds: 0, counts: {}, detail },
+  ...{
+    seed: firstSeed,
+    size: 'short',
+    outcome: 'skipped',
+    seconds: 0,
+    rounds: 0,
+    counts: {},
+    detail,
+  },
 });
 
 /** Rounds of one scenario are summed; a failure stays. */
@@ -210,10 +208,7 @@ else if (values.list) list();
 else {
   const scenarios = selected();
   const results = values.plants ? await runPlants(scenarios) : await runRounds(scenarios);
-  if (values.results !== undefined) {
-    mkdirSync(path.dirname(path.resolve(values.results)), { recursive: true });
-    writeFileSync(values.results, `${JSON.stringify(results, null, 2)}\n`);
-  }
+  if (values.results !== undefined) mergeResults(values.results, results);
   const count = (outcome: Result['outcome']): number =>
     results.filter((result) => result.outcome === outcome).length;
   console.log(`${count('passed')} passed, ${count('failed')} failed, ${count('skipped')} skipped`);
