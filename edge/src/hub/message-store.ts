@@ -3,6 +3,10 @@ import type { Statement } from 'better-sqlite3';
 import type { HubDatabase } from './database.ts';
 import type { Destination, HubMessage, QueueEntry } from './message.ts';
 import { RecentMessages } from './recent-messages.ts';
+import { packBody, unpackBody } from './stored-body.ts';
+
+/** The part of a message that is stored as text. */
+type StoredMeta = Pick<HubMessage, 'source' | 'properties'> & { encoding?: 'zstd' | undefined };
 
 /** What is to be stored for one message. An empty list of destinations stores nothing. */
 export interface Arrival {
@@ -84,14 +88,18 @@ export class MessageStore {
     }));
   }
 
-  /** Undefined if the message is no longer stored. */
+  /** Undefined if the message is no longer stored, or damaged. */
   read(id: number): HubMessage | undefined {
     const recent = this.#recent.get(id);
     if (recent !== undefined) return recent;
     const row = this.#sql.message.get(id) as { meta: string; body: Buffer } | undefined;
     if (row === undefined) return undefined;
-    const meta = JSON.parse(row.meta) as Pick<HubMessage, 'source' | 'properties'>;
-    return { ...meta, body: row.body };
+    const { encoding, ...meta } = JSON.parse(row.meta) as StoredMeta;
+    try {
+      return { ...meta, body: unpackBody(row.body, encoding) };
+    } catch {
+      return undefined;
+    }
   }
 
   queues(): QueueSummary[] {
@@ -134,8 +142,10 @@ export class MessageStore {
 
   #insert({ message, destinations }: Arrival, nowMs: number): StoredEntry[] {
     if (destinations.length === 0) return [];
-    const meta = JSON.stringify({ source: message.source, properties: message.properties });
-    const id = Number(this.#sql.insertMessage.run(meta, message.body).lastInsertRowid);
+    const { stored, encoding } = packBody(message.body);
+    const { source, properties } = message;
+    const meta = JSON.stringify({ source, properties, encoding } satisfies StoredMeta);
+    const id = Number(this.#sql.insertMessage.run(meta, stored).lastInsertRowid);
     const shared = destinations.length > 1;
     if (shared) this.#sql.insertShared.run(id, destinations.length);
     return destinations.map((destination) => {
