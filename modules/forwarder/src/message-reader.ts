@@ -1,4 +1,9 @@
-import { check, describeProblem, describeProblems, ScoresMessage } from '@holdfast/contracts';
+import {
+  checkScores,
+  describeProblem,
+  describeProblems,
+  type ScoresMessage,
+} from '@holdfast/contracts';
 import type { Log } from '@holdfast/module-host';
 import type { InboundMessage } from '@holdfast/transport';
 import { inconsistencyOf } from './domain/consistency.ts';
@@ -23,7 +28,7 @@ export class MessageReader {
     } catch (error) {
       return this.#refuse('not-json', (error as Error).message, sender);
     }
-    const checked = check(ScoresMessage, document);
+    const checked = checkScores(document);
     if (!checked.ok) return this.#refuse('schema', describeProblems(checked.problems), sender);
     const problem = inconsistencyOf(checked.value);
     if (problem !== undefined)

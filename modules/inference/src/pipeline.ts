@@ -1,10 +1,10 @@
 import {
-  check,
+  checkReadings,
   type DemandsMessage,
   describeProblems,
   lookbackOf,
   type Problem,
-  ReadingsMessage,
+  type ReadingsMessage,
   type ScoresMessage,
 } from '@holdfast/contracts';
 import type { Clock, Log, ModuleHost } from '@holdfast/module-host';
@@ -148,7 +148,7 @@ export class InferencePipeline {
   #read(body: Buffer): ReadingsMessage | undefined {
     let problems: readonly Problem[];
     try {
-      const checked = check(ReadingsMessage, JSON.parse(body.toString('utf8')));
+      const checked = checkReadings(JSON.parse(body.toString('utf8')));
       problems = checked.ok ? batchProblems(checked.value) : checked.problems;
       if (checked.ok && problems.length === 0) return checked.value;
     } catch (error) {

@@ -1,4 +1,5 @@
 export * from './bundle.ts';
+export * from './columns.ts';
 export * from './demands.ts';
 export * from './deployment-manifest.ts';
 export * from './insights.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { guardedMqtt, type MqttClient } from './acknowledgement.ts';
+import { bytesOf, guardedMqtt, type MqttClient } from './acknowledgement.ts';
 import type { Sdk } from './sdk.ts';
 
 type Packet = Parameters<MqttClient['handleMessage']>[0];
@@ -9,14 +9,20 @@ function guarded(): {
   guard: ReturnType<typeof guardedMqtt>;
   client: MqttClient;
   connectOptions: Record<string, unknown>[];
+  /** As mqtt.js hands a message to its listeners. */
+  arrives: (topic: string, payload: Buffer) => void;
   cuts: () => number;
 } {
   let cuts = 0;
+  let arrives: (topic: string, payload: Buffer) => void = () => {};
   const connectOptions: Record<string, unknown>[] = [];
   const client: MqttClient = {
     handleMessage: (_packet, done) => done(),
     publish: (topic, _payload, _options, callback) => {
       callback(topic === 'bad' ? new Error('bad') : undefined, { payload: 'the body' });
+    },
+    prependListener: (_event, listener) => {
+      arrives = listener;
     },
     stream: { destroy: () => void cuts++ },
   };
@@ -38,7 +44,7 @@ function guarded(): {
   }
   const guard = guardedMqtt({ Mqtt, MqttBase } as unknown as Sdk, { keepaliveSecs: 60 });
   new guard.transport({} as never);
-  return { guard, client, connectOptions, cuts: () => cuts };
+  return { guard, client, connectOptions, arrives, cuts: () => cuts };
 }
 
 const input: Packet = { topic: 'devices/d/modules/m/inputs/in/', qos: 1 };
@@ -89,6 +95,17 @@ describe('guarded acknowledgement', () => {
       client.publish(topic, 'the body', {}, (...answer) => answers.push(answer));
     }
     expect(answers).toEqual([[undefined], [new Error('bad')]]);
+  });
+
+  it('gives the SDK the body of an input message without its text, and us the bytes as they came', () => {
+    const { arrives } = guarded();
+    const payload = Buffer.from('{"seen":"ä"}').subarray(1);
+    arrives(input.topic, payload);
+    expect(payload.toString()).toBe('');
+    expect(bytesOf(payload).toString('utf8')).toBe('"seen":"ä"}');
+    const other = Buffer.from('{}');
+    arrives('$iothub/methods/POST/ping/?$rid=1', other);
+    expect(other.toString()).toBe('{}');
   });
 
   it('cuts when retired, and each connection that is made after that', async () => {

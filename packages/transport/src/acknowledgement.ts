@@ -10,6 +10,7 @@ export interface MqttClient {
     options: unknown,
     callback: (error?: Error, packet?: unknown) => void,
   ): unknown;
+  prependListener(event: 'message', listener: (topic: string, payload: Buffer) => void): unknown;
   stream: { destroy(): void; setNoDelay?(noDelay: boolean): void };
 }
 interface MqttProvider {
@@ -72,6 +73,7 @@ export function guardedMqtt(sdk: Sdk, options: { keepaliveSecs: number }): Guard
           });
           guard(client);
           leaveOutPacket(client);
+          leaveOutBody(client);
           // An acknowledgement followed by a send would otherwise wait 40 ms for the hub's delayed TCP ACK.
           client.stream.setNoDelay?.(true);
           if (retired) setImmediate(cut);
@@ -103,6 +105,20 @@ function leaveOutPacket(client: MqttClient): void {
   client.publish = (topic, payload, options, callback) =>
     publish(topic, payload, options, (error) => callback(error));
 }
+
+/**
+ * Gives the SDK bodies that have no text: for each message it makes text and then JSON of the whole body for a debug line,
+ * debugging or not. `bytesOf` gives the bytes as they came.
+ */
+function leaveOutBody(client: MqttClient): void {
+  client.prependListener('message', (topic, payload) => {
+    if (topic.includes('/inputs/')) Object.assign(payload, { toString: () => '' });
+  });
+}
+
+/** The body of a message of the SDK, as any other buffer. */
+export const bytesOf = (body: Buffer): Buffer =>
+  Buffer.from(body.buffer, body.byteOffset, body.length);
 
 /** The SDK's own copy of mqtt.js, which cannot be imported by name because npm nests it. */
 function mqttOf(base: InstanceType<Sdk['MqttBase']>): MqttProvider {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type GuardedMqtt, guardedMqtt } from './acknowledgement.ts';
+import { bytesOf, type GuardedMqtt, guardedMqtt } from './acknowledgement.ts';
 import type { TransportLog } from './create.ts';
 import type { EdgeHubTiming } from './edge-hub.ts';
 import type { InboundMessage, MessageHandler, OutboundMessage, TransportHandlers } from './port.ts';
@@ -206,7 +206,7 @@ function inboundOf(input: string, message: Message): InboundMessage {
   sender ??= device;
   return {
     input,
-    body: message.getBytes(),
+    body: bytesOf(message.getBytes()),
     properties,
     ...(message.messageId ? { messageId: message.messageId } : {}),
     ...(message.contentType ? { contentType: message.contentType } : {}),

@@ -35,7 +35,8 @@ describe('reported patches, whatever they hold', () => {
     fc.assert(
       fc.property(patch, patch, (before, change) => {
         const merged = mergePatch(mergePatch({}, before), change);
-        expect(JSON.stringify(merged)).not.toContain('null');
+        // Not in quotes: a name or a text may well be "null".
+        expect(JSON.stringify(merged)).not.toMatch(/[:,[]null/);
         expect(refuseReported(merged)).toBeUndefined();
       }),
       { numRuns: 300 },
