@@ -1,5 +1,12 @@
-import type { GapRecord, InsightKind, InsightRecord, ScoresMessage } from '@holdfast/contracts';
+import type {
+  GapRecord,
+  InsightKind,
+  InsightRecord,
+  LostRange,
+  ScoresMessage,
+} from '@holdfast/contracts';
 import type { AssetState, InsightStore, Retention } from './adapters/insight-store.ts';
+import type { LossLedger } from './adapters/loss-ledger.ts';
 import type { Outbox } from './adapters/outbox.ts';
 import {
   type AnomalyChange,
@@ -19,6 +26,7 @@ import {
   rollupRecord,
 } from './domain/rollup.ts';
 import type { SegmentColumns } from './domain/score-segment.ts';
+import { skippedParts } from './domain/skipped-parts.ts';
 
 /** The settings that matter while a batch is applied. */
 export interface ApplyRules {
@@ -37,6 +45,7 @@ export interface ApplyRules {
 export class Application {
   readonly #store: InsightStore;
   readonly #outbox: Outbox;
+  readonly #losses: LossLedger;
   readonly #site: string;
   readonly #origin: string;
   readonly #assets = new Map<string, AssetState>();
@@ -44,7 +53,14 @@ export class Application {
   #records: InsightRecord[] = [];
 
   /** @param options.origin identity of this database, for the ids of its gap records */
-  constructor(options: { store: InsightStore; outbox: Outbox; site: string; origin: string }) {
+  constructor(options: {
+    store: InsightStore;
+    outbox: Outbox;
+    losses: LossLedger;
+    site: string;
+    origin: string;
+  }) {
+    this.#losses = options.losses;
     this.#store = options.store;
     this.#outbox = options.outbox;
     this.#site = options.site;
@@ -70,21 +86,30 @@ export class Application {
     this.#store.setPosition(message.stream, message.epoch, message.last);
   }
 
-  /** Records that rows were receipted by a store that is lost: this one never had them. */
+  /**
+   * Goes past rows that this store never had: ingest has lost them, or they were receipted by a store that is lost.
+   * Each part leaves a gap record with its reason.
+   */
   skip(
     position: { stream: string; epoch: string },
-    { first, last }: { first: number; last: number },
-    wallMs: number,
+    skipped: { first: number; last: number },
+    from: { wallMs: number; lost: readonly LostRange[] },
   ): void {
     const { stream, epoch } = position;
-    const id = `g-${this.#origin}-${stream}-${epoch}-${first}-${last}`;
-    const gap = { id, site: this.#site, kind: 'gap' as const, t: wallMs, first, last };
-    const count = last - first + 1;
-    const reason = 'forwarder store was lost after it had receipted these';
-    const record: GapRecord = { ...gap, source: stream, count, reason };
-    this.#store.putGap(record);
-    this.#records.push(record);
-    this.#store.skip(position, { first, last });
+    for (const { first, last, lost } of skippedParts(skipped, from.lost)) {
+      const id = `g-${this.#origin}-${stream}-${epoch}-${first}-${last}`;
+      const gap = { id, site: this.#site, kind: 'gap' as const, t: from.wallMs, first, last };
+      const count = last - first + 1;
+      const reason =
+        lost === undefined
+          ? 'forwarder store was lost after it had receipted these'
+          : `ingest has lost these: ${lost}`;
+      const record: GapRecord = { ...gap, source: stream, count, reason };
+      this.#store.putGap(record);
+      this.#records.push(record);
+      if (lost !== undefined) this.#losses.record(stream, epoch, { first, last });
+    }
+    this.#store.skip(position, skipped);
   }
 
   /** Ends the open rollups of an asset. */

@@ -7,6 +7,7 @@ import { AzureBlobTarget, type BlobTarget } from './adapters/blob-target.ts';
 import { openDatabase, openForReading } from './adapters/database.ts';
 import { InsightReader } from './adapters/insight-reader.ts';
 import { InsightStore } from './adapters/insight-store.ts';
+import { LossLedger } from './adapters/loss-ledger.ts';
 import { Outbox } from './adapters/outbox.ts';
 import { Sealing } from './adapters/sealing.ts';
 import { parseStorageAddress } from './adapters/storage-address.ts';
@@ -49,8 +50,13 @@ export async function startForwarder(
   const metrics = createForwarderMetrics(host.metrics);
   const site = env.HOLDFAST_SITE;
   const meta = new Meta(db);
-  const application = new Application({ store, outbox, site, origin: meta.origin() });
-  const receipts = new ReceiptSender({ send: (message) => host.send(message), log });
+  const losses = new LossLedger(db);
+  const application = new Application({ store, outbox, losses, site, origin: meta.origin() });
+  const receipts = new ReceiptSender({
+    send: (message) => host.send(message),
+    log,
+    losses: (position) => losses.of(position),
+  });
   const pipeline = new ScoresPipeline({
     store,
     application,

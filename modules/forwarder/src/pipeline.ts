@@ -1,10 +1,17 @@
-import type { Outcome, ScoresMessage } from '@holdfast/contracts';
+import {
+  LOST_PROPERTY,
+  type LostRange,
+  type Outcome,
+  readLostRanges,
+  type ScoresMessage,
+} from '@holdfast/contracts';
 import type { Clock, Log } from '@holdfast/module-host';
 import { type SequenceRange, StreamReceiver } from '@holdfast/stream';
 import type { InboundMessage } from '@holdfast/transport';
 import type { InsightStore } from './adapters/insight-store.ts';
 import type { Application, ApplyRules } from './apply.ts';
 import { wantedOutcomes } from './domain/outcome-rows.ts';
+import { skippedParts } from './domain/skipped-parts.ts';
 import { ForwarderError } from './errors.ts';
 import { MessageReader } from './message-reader.ts';
 import type { ForwarderMetrics } from './metrics.ts';
@@ -61,12 +68,14 @@ export class ScoresPipeline {
     this.parkedDropped += dropped;
     if (skipped !== undefined || apply.length > 0) {
       const { application, clock } = this.#options;
+      const lost = readLostRanges(message.properties[LOST_PROPERTY]) ?? [];
       this.#commit(() => {
-        if (skipped !== undefined) application.skip(scores, skipped, clock.wallMs());
+        const from = { wallMs: clock.wallMs(), lost };
+        if (skipped !== undefined) application.skip(scores, skipped, from);
         for (const { batch, from } of apply) application.batch(batch, from, this.rules);
       });
       this.#receiver.committed();
-      if (skipped !== undefined) this.#reportSkipped(scores, skipped);
+      if (skipped !== undefined) this.#reportSkipped(scores, skipped, lost);
       this.#note(apply.map(({ batch }) => batch));
       this.#options.metrics.applySeconds.observe((performance.now() - started) / 1000);
     }
@@ -132,9 +141,23 @@ export class ScoresPipeline {
     application.keep();
   }
 
-  #reportSkipped({ stream, epoch }: ScoresMessage, { first, last }: SequenceRange): void {
-    const event = 'Readings were receipted by a store that is lost; a gap is recorded';
-    this.#options.log.error(event, { stream, epoch, first, last, code: 'FWD_STORE_LOST' });
+  #reportSkipped(
+    { stream, epoch }: ScoresMessage,
+    skipped: SequenceRange,
+    lost: readonly LostRange[],
+  ): void {
+    for (const { first, last, lost: reason } of skippedParts(skipped, lost)) {
+      const range = { stream, epoch, first, last };
+      if (reason === undefined) {
+        const event = 'Readings were receipted by a store that is lost; a gap is recorded';
+        this.#options.log.error(event, { ...range, code: 'FWD_STORE_LOST' });
+      } else {
+        this.#options.log.warn('Readings were lost by ingest; a gap is recorded', {
+          ...range,
+          reason,
+        });
+      }
+    }
   }
 
   #note(batches: readonly ScoresMessage[]): void {

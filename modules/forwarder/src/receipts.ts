@@ -1,8 +1,11 @@
 import {
+  LOST_PROPERTY,
   MESSAGE_BYTES_MAX,
   type Outcome,
   type Receipt,
   type ReceiptsMessage,
+  type RecordedLoss,
+  writeRecordedLosses,
 } from '@holdfast/contracts';
 import type { Log } from '@holdfast/module-host';
 import type { OutboundMessage } from '@holdfast/transport';
@@ -29,9 +32,16 @@ export class ReceiptSender {
   resultsDropped = 0;
   sent = 0;
 
-  constructor(options: { send: (message: OutboundMessage) => Promise<void>; log: Log }) {
+  readonly #losses: (position: { stream: string; epoch: string }) => RecordedLoss[];
+
+  constructor(options: {
+    send: (message: OutboundMessage) => Promise<void>;
+    log: Log;
+    losses: (position: { stream: string; epoch: string }) => RecordedLoss[];
+  }) {
     this.#send = options.send;
     this.#log = options.log;
+    this.#losses = options.losses;
   }
 
   add(
@@ -87,7 +97,12 @@ export class ReceiptSender {
       await this.#send({
         output: 'receipts',
         body: JSON.stringify(body),
-        properties: { kind: 'receipts', v: '1' },
+        properties: {
+          ...{ kind: 'receipts', v: '1' },
+          [LOST_PROPERTY]: writeRecordedLosses(
+            receipts.flatMap((receipt) => this.#losses(receipt)),
+          ),
+        },
       });
       this.sent++;
     } catch (error) {

@@ -28,6 +28,12 @@ export interface PipelineOptions {
   modelLost(model: LoadedModel, reason: string): void;
 }
 
+/** A message as it waits. */
+interface Accepted {
+  body: Buffer;
+  lost: string | undefined;
+}
+
 /**
  * Readings in, scores out: queue, check, windows, model, message, send. Holds what it works on in memory only: a
  * batch that is lost with the process, or dropped here, has no receipt and comes again from ingest.
@@ -37,7 +43,7 @@ export class InferencePipeline {
   readonly #options: PipelineOptions;
   readonly #sender: ScoresSender;
   readonly #turns = new Turns();
-  #queue: Buffer[] = [];
+  #queue: Accepted[] = [];
   #active = 0;
   #stopped = false;
   #demandedMs = Number.NEGATIVE_INFINITY;
@@ -54,9 +60,9 @@ export class InferencePipeline {
     return this.#queue.length + this.#active;
   }
 
-  /** Takes a message body. It counts as acknowledged from here on; the receipt comes from the far end. */
-  accept(body: Buffer): void {
-    this.#queue.push(body);
+  /** Takes a message: its body, and its property `lost`, which goes on as it came. It counts as acknowledged from here on; the receipt comes from the far end. */
+  accept(body: Buffer, lost?: string): void {
+    this.#queue.push({ body, lost });
     while (this.#queue.length > this.settings.queueBatchesMax) {
       this.#queue.shift();
       this.#options.counts.drop('overflow');
@@ -101,9 +107,9 @@ export class InferencePipeline {
   /** Starts as many batches as may be worked on at once, oldest first. */
   #startNext(): void {
     while (this.#queue.length > 0 && this.#active < this.settings.batchesAtOnce) {
-      const body = this.#queue.shift()!;
+      const accepted = this.#queue.shift()!;
       this.#active += 1;
-      void this.#process(body).finally(() => {
+      void this.#process(accepted).finally(() => {
         this.#active -= 1;
         this.#startNext();
         if (this.queued === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
@@ -112,7 +118,7 @@ export class InferencePipeline {
   }
 
   /** The way of one batch, top to bottom. Never rejects. */
-  async #process(body: Buffer): Promise<void> {
+  async #process({ body, lost }: Accepted): Promise<void> {
     const { clock, counts, log } = this.#options;
     // Turns come in order, so batches are read in the order in which they arrived.
     await this.#turns.next();
@@ -125,7 +131,7 @@ export class InferencePipeline {
       if (scores === undefined) return;
       counts.composed((clock.monotonicMs() - startMs) / 1_000);
       await turn;
-      await this.#sender.send(scores);
+      await this.#sender.send(scores, lost);
       counts.sent(rowsOf(scores));
     } catch (error) {
       this.#drop(this.#stopped ? 'stopped' : 'send-failed');

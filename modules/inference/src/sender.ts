@@ -1,4 +1,4 @@
-import { MESSAGE_BYTES_MAX, type ScoresMessage } from '@holdfast/contracts';
+import { LOST_PROPERTY, MESSAGE_BYTES_MAX, type ScoresMessage } from '@holdfast/contracts';
 import type { ModuleHost } from '@holdfast/module-host';
 import { splitScores } from './domain/split.ts';
 
@@ -37,29 +37,36 @@ export class ScoresSender {
     return { turn, leave };
   }
 
-  /** Sends until the hub has it; a message too large goes as two. @throws what can never succeed, and after `stop` */
-  async send(message: ScoresMessage): Promise<void> {
+  /**
+   * Sends until the hub has it; a message too large goes as two. `lost` is the property of that name.
+   * @throws what can never succeed, and after `stop`
+   */
+  async send(message: ScoresMessage, lost: string | undefined): Promise<void> {
     await this.#turn();
     const body = likelyTooLarge(message) ? undefined : JSON.stringify(message);
     if (body === undefined || tooLarge(body)) {
       const halves = splitScores(message);
       if (halves !== undefined) {
-        await this.send(halves[0]);
-        await this.send(halves[1]);
+        await this.send(halves[0], lost);
+        await this.send(halves[1], lost);
         return;
       }
     }
-    await this.#sendBody(message, body ?? JSON.stringify(message));
+    await this.#sendBody(message, body ?? JSON.stringify(message), lost);
   }
 
-  async #sendBody(message: ScoresMessage, body: string): Promise<void> {
+  async #sendBody(message: ScoresMessage, body: string, lost: string | undefined): Promise<void> {
     const { stream, epoch, first, last } = message;
+    const properties = {
+      ...{ kind: 'scores', v: '1', stream },
+      ...(lost === undefined ? {} : { [LOST_PROPERTY]: lost }),
+    };
     for (let pause = PAUSE_MS_MIN; ; pause = Math.min(PAUSE_MS_MAX, pause * 2)) {
       try {
         await this.#send({
           output: 'scores',
           body,
-          properties: { kind: 'scores', v: '1', stream },
+          properties,
           messageId: `scores/${stream}/${epoch}/${first}-${last}`,
         });
         return;

@@ -1,3 +1,4 @@
+import { LOST_PROPERTY } from '@holdfast/contracts';
 import type { ModuleHost, RunningModule } from '@holdfast/module-host';
 import type { Environment, Settings } from './config.ts';
 import { Counts } from './counts.ts';
@@ -33,7 +34,9 @@ export async function startInference(
   });
   await slot.load(host.settings.intraOpNumThreads);
   return {
-    inputs: { readings: (message) => pipeline.accept(message.body) },
+    inputs: {
+      readings: (message) => pipeline.accept(message.body, message.properties[LOST_PROPERTY]),
+    },
     apply: (settings) => {
       const reload = settings.intraOpNumThreads !== pipeline.settings.intraOpNumThreads;
       pipeline.settings = settings;

@@ -1,7 +1,12 @@
-import { DemandsMessage, ReceiptsMessage } from '@holdfast/contracts';
+import {
+  DemandsMessage,
+  LOST_PROPERTY,
+  ReceiptsMessage,
+  readRecordedLosses,
+} from '@holdfast/contracts';
 import type { GroupCommit, Journal, JournalKey, JournalPosition } from '@holdfast/journal';
 import type { Clock, Log } from '@holdfast/module-host';
-import type { MessageHandler } from '@holdfast/transport';
+import type { InboundMessage, MessageHandler } from '@holdfast/transport';
 import { readMessage } from './adapters/hub-message.ts';
 import type { IngestMetrics } from './adapters/metrics.ts';
 import type { RejectLog } from './adapters/reject-log.ts';
@@ -122,15 +127,19 @@ export class Pipeline {
   }
 
   /** Input `receipts`: what the forwarder has applied leaves the journal. */
-  receipts(body: Buffer): void {
+  receipts({ body, properties }: Pick<InboundMessage, 'body' | 'properties'>): void {
     const message = readMessage(ReceiptsMessage, body, this.#ignore('receipts'));
+    const losses = readRecordedLosses(properties[LOST_PROPERTY]);
     for (const receipt of message?.receipts ?? []) {
       const pump = this.#parts.pumps.find(({ stream }) => stream.stream === receipt.stream);
       if (pump === undefined) {
         this.#parts.metrics.ignored('receipt-stream-unknown');
         continue;
       }
-      this.accounts.advanced(() => pump.receipt(receipt));
+      const recorded = losses
+        ?.filter(([stream, epoch]) => stream === receipt.stream && epoch === receipt.epoch)
+        .map(([, , first, last]) => ({ first, last }));
+      this.accounts.advanced(() => pump.receipt(receipt, recorded));
     }
   }
 

@@ -66,7 +66,7 @@ export async function startIngest(host: Host): Promise<RunningModule<IngestSetti
   return {
     inputs: {
       devices: (message) => sources.devices.handle(message),
-      receipts: (message) => pipeline.receipts(message.body),
+      receipts: (message) => pipeline.receipts(message),
       demands: (message) => pipeline.demands(message.body),
     },
     apply: (settings) => {

@@ -13,6 +13,7 @@ class Bench {
   journal: Journal;
   pump: StreamPump;
   readonly sent: ReadingsMessage[] = [];
+  readonly properties: (Readonly<Record<string, string>> | undefined)[] = [];
   readonly fatal: Error[] = [];
   /** Codes with which the next sends fail. */
   failures: string[] = [];
@@ -58,9 +59,10 @@ class Bench {
         clock: { monotonicMs: () => performance.now() + this.aheadMs, wallMs: () => Date.now() },
         log: { error: write('error'), warn: write('warn'), info: nothing, debug: nothing },
         connected: () => this.connected,
-        send: async ({ body }) => {
+        send: async ({ body, properties }) => {
           const code = this.failures.shift();
           if (code !== undefined) throw Object.assign(new Error(code), { code });
+          this.properties.push(properties);
           this.sent.push(ReadingsMessage.parse(JSON.parse(body)));
         },
         fatal: ((error: Error) => {
@@ -77,8 +79,12 @@ class Bench {
     this.pump.grown();
   }
 
-  receipt(through: number, epoch = this.pump.stream.epoch): void {
-    this.pump.receipt({ stream: 'ingest-0', epoch, through });
+  receipt(
+    through: number,
+    epoch = this.pump.stream.epoch,
+    recorded?: { first: number; last: number }[],
+  ): void {
+    this.pump.receipt({ stream: 'ingest-0', epoch, through }, recorded);
   }
 
   /** Starts again on a journal in which the chunk that begins with this row is overwritten, as by a failing disk. */
@@ -243,10 +249,10 @@ describe('StreamPump at damage in the journal', () => {
     for (let chunk = 0; chunk < 3; chunk += 1) bench.journal.append(readings(10));
     bench.restartDamaged(11);
     bench.pump.wake();
-    await until(() => bench.pump.status.damaged !== undefined);
+    await until(() => bench.pump.status.gaps !== undefined);
   };
 
-  it('begins no epoch before all that stands before has its receipt, and sends that again', async () => {
+  it('passes over it when all that stands before has its receipt, and sends that again', async () => {
     await stopped();
     expect(bench.ranges).toEqual([[1, 10]]);
     bench.receipt(4);
@@ -255,16 +261,37 @@ describe('StreamPump at damage in the journal', () => {
     bench.pump.wake();
     await until(() => bench.sent.length === 2);
     expect(bench.ranges[1]).toEqual([5, 10]);
-    expect(bench.pump.status).toMatchObject({ epoch: 'epoch-1', damaged: { first: 11, last: 20 } });
+    expect(bench.pump.status).toMatchObject({ epoch: 'epoch-1', gaps: [{ first: 11, last: 20 }] });
+    expect(bench.properties[1]).not.toHaveProperty('lost');
 
     bench.receipt(10);
     await until(() => bench.sent.length === 3);
-    expect(bench.sent[2]).toMatchObject({ epoch: 'epoch-2', first: 1, last: 15, base: 0 });
-    expect(bench.pump.status).toMatchObject({ epochs: 1, lost: 10 });
-    expect(bench.pump.status.damaged).toBeUndefined();
-    bench.receipt(15);
+    expect(bench.sent[2]).toMatchObject({ epoch: 'epoch-1', first: 21, last: 35, base: 20 });
+    expect(bench.properties[2]?.lost).toBe('[[11,20,"a chunk is not what was written"]]');
+    bench.receipt(35, 'epoch-1', [{ first: 11, last: 20 }]);
+    expect(bench.pump.status).toMatchObject({ epochs: 0, lost: 10 });
+    expect(bench.pump.status.gaps).toBeUndefined();
     expect(bench.journal.backlog().readings).toBe(0);
     expect(bench.fatal).toEqual([]);
+  });
+
+  it('counts as lost what the forwarder has recorded, and the whole gap when it does not tell', async () => {
+    await stopped();
+    bench.receipt(10);
+    await until(() => bench.sent.length === 2);
+    // Up to 15 it was applied before the damage was done.
+    bench.receipt(15, 'epoch-1', []);
+    expect(bench.pump.status).toMatchObject({ lost: 0, gaps: [{ first: 16, last: 20 }] });
+    bench.receipt(25, 'epoch-1', [{ first: 16, last: 20 }]);
+    expect(bench.pump.status).toMatchObject({ lost: 5 });
+  });
+
+  it('counts the whole gap as lost when the forwarder does not tell', async () => {
+    await stopped();
+    bench.receipt(10);
+    await until(() => bench.sent.length === 2);
+    bench.receipt(30);
+    expect(bench.pump.status).toMatchObject({ lost: 10, receipted: 30 });
   });
 
   it('does not read the damage again and again while it waits', async () => {
@@ -284,7 +311,7 @@ describe('StreamPump at damage in the journal', () => {
     await until(() => bench.sent.length === 2);
     const errors = bench.lines.filter((line) => line.startsWith('error'));
     expect(errors).toHaveLength(1);
-    expect(errors[0]).toContain('"rows":10,"lost":[{"first":11,"last":20}]');
+    expect(errors[0]).toContain('"first":11,"last":20');
   });
 
   it('goes on in the same epoch when a receipt covers the damage', async () => {
@@ -295,7 +322,7 @@ describe('StreamPump at damage in the journal', () => {
     bench.append(5);
     bench.restartDamaged(11);
     bench.pump.wake();
-    await until(() => bench.pump.status.damaged !== undefined);
+    await until(() => bench.pump.status.gaps !== undefined);
     bench.receipt(30);
     await until(() => bench.sent.length === 3);
     expect(bench.sent[2]).toMatchObject({ epoch: 'epoch-1', first: 31, last: 35, base: 30 });

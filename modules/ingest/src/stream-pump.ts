@@ -1,9 +1,16 @@
-import { MESSAGE_BYTES_MAX, type Receipt } from '@holdfast/contracts';
+import {
+  LOST_PROPERTY,
+  type LostRange,
+  MESSAGE_BYTES_MAX,
+  type Receipt,
+  writeLostRanges,
+} from '@holdfast/contracts';
 import type { Journal, JournalBatch, JournalStream } from '@holdfast/journal';
 import type { Clock, Log } from '@holdfast/module-host';
 import { type SenderStatus, type SequenceRange, StreamSender } from '@holdfast/stream';
 import type { OutboundMessage } from '@holdfast/transport';
 import { ArrivalRate, lingerMs } from './domain/linger.ts';
+import { LostRows } from './domain/lost-rows.ts';
 import { OutcomeWaiters } from './domain/outcome-waiters.ts';
 import { batchBytesMax, readingsMessageOf } from './domain/readings-message.ts';
 import { codeOf, IngestError } from './errors.ts';
@@ -54,8 +61,8 @@ export class StreamPump {
   #pauseMs = 0;
   #notBeforeMs = 0;
   #stopped = false;
-  /** Rows that cannot be read; the stream ends before them until all it has sent has its receipt. */
-  #damaged: SequenceRange | undefined;
+  /** Rows that are lost and have no receipt yet. */
+  readonly #lost = new LostRows();
   #earlierCounts = { resends: 0, timeouts: 0, epochs: 0 };
 
   constructor(partition: number, ports: PumpPorts, settings: PumpSettings) {
@@ -64,18 +71,19 @@ export class StreamPump {
     this.#settings = settings;
     this.#sender = this.#newSender();
     this.#known = this.stream.appended;
+    this.#passStop();
   }
 
   get stream(): JournalStream {
     return this.#ports.journal.streams[this.#partition] as JournalStream;
   }
 
-  get status(): SenderStatus & { epochs: number; lost: number; damaged?: SequenceRange } {
+  get status(): SenderStatus & { epochs: number; lost: number; gaps?: readonly SequenceRange[] } {
     const status = this.#sender.status;
     return {
       ...status,
       lost: this.stream.lost,
-      ...(this.#damaged && { damaged: this.#damaged }),
+      ...(this.#lost.ranges.length > 0 && { gaps: this.#lost.ranges }),
       resends: status.resends + this.#earlierCounts.resends,
       timeouts: status.timeouts + this.#earlierCounts.timeouts,
       epochs: this.#earlierCounts.epochs,
@@ -114,19 +122,21 @@ export class StreamPump {
     this.wake();
   }
 
-  receipt(receipt: Receipt): void {
+  /** @param recorded what the forwarder has recorded as lost in this epoch; undefined when it does not tell */
+  receipt(receipt: Receipt, recorded?: readonly SequenceRange[]): void {
     const outcome = this.#sender.receipt(receipt, this.#ports.clock.monotonicMs());
     if (outcome.kind === 'diverged') {
       this.#startEpoch('Journal is older than its receipts, a new epoch begins');
       return;
     }
     if (outcome.kind === 'advanced') {
-      this.#ports.journal.receipt(this.#partition, outcome.through);
+      const lost = this.#lost.settle(this.stream.receipted, outcome.through, recorded);
+      this.#ports.journal.receipt(this.#partition, outcome.through, lost);
     }
     if (receipt.epoch === this.stream.epoch) {
       this.waiters.settle(receipt.results ?? [], this.stream.receipted);
     }
-    this.#passDamage();
+    this.#passStop();
     this.#schedule(0);
   }
 
@@ -179,36 +189,38 @@ export class StreamPump {
     try {
       this.#sendBatch(step, nowMs);
     } catch (error) {
-      const { range } = error as { range?: SequenceRange };
+      const { range, reason } = error as { range?: SequenceRange; reason?: string };
       if (codeOf(error) !== 'JOURNAL_DAMAGED' || range === undefined) {
         this.#ports.fatal(error as Error);
       }
-      this.#stopAtDamage(range);
+      this.#stopAtGap(range, reason ?? 'damaged');
     }
   }
 
-  /** Until the rows before have their receipt, they may be applied under this epoch: they must not get another. */
-  #stopAtDamage(range: SequenceRange): void {
-    this.#damaged = range;
-    this.#sender.stopAfter(range.first - 1);
-    this.#passDamage();
-    if (this.#damaged !== undefined) {
-      const { stream, epoch, receipted } = this.stream;
-      const event = 'Journal is damaged, receipts are awaited for what stands before';
-      this.#ports.log.warn(event, { stream, epoch, range, receipted });
+  /** What stands before must have its receipt first: it may be under way, and must not be taken for lost. */
+  #stopAtGap(range: SequenceRange, reason: string): void {
+    const { stream, epoch, receipted } = this.stream;
+    if (this.#lost.add({ ...range, reason })) {
+      const event = 'Readings are lost, the journal was damaged; a gap is recorded';
+      this.#ports.log.error(event, { stream, epoch, ...range, reason, receipted });
     }
+    this.#passStop();
     this.#schedule(0);
   }
 
-  /** A receipt can also come from beyond the damage, for rows sent before it happened; then nothing is lost. */
-  #passDamage(): void {
-    if (this.#damaged === undefined || this.stream.receipted < this.#damaged.first - 1) return;
-    if (this.stream.receipted >= this.#damaged.first) {
-      this.#damaged = undefined;
-      this.#sender.stopAfter(Number.POSITIVE_INFINITY);
+  /** Goes on behind a gap in the same epoch: then the forwarder tells what of it was applied, and nothing counts twice. */
+  #passStop(): void {
+    const { barrier = Number.POSITIVE_INFINITY, receipted } = this.stream;
+    const reached = this.#lost.reachedFrom(receipted);
+    if (reached >= barrier) {
+      this.#startEpoch('The end of the journal was lost, what follows goes on in a new epoch');
       return;
     }
-    this.#startEpoch('Journal is damaged, what stands behind goes on in a new epoch');
+    this.#sender.passOver(reached);
+    this.#lost.passed(reached);
+    const next = this.#lost.ranges.find(({ first }) => first > reached + 1);
+    const gap = next === undefined ? Number.POSITIVE_INFINITY : next.first - 1;
+    this.#sender.stopAfter(Math.min(gap, barrier));
   }
 
   /** How much longer the rows after `after` should wait for company; 0 when they go now. */
@@ -232,7 +244,7 @@ export class StreamPump {
     this.#arrivals.came(batch.last - step.after, nowMs);
     this.#unsentSinceMs = batch.last < this.stream.appended ? nowMs : undefined;
     const { stream } = this.stream;
-    const properties = { kind: 'readings', v: '1', stream };
+    const properties = { kind: 'readings', v: '1', stream, ...this.#lostProperty(step.base) };
     this.#busy = true;
     this.#ports.send({ output: 'readings', body, properties }).then(
       () => {
@@ -242,6 +254,14 @@ export class StreamPump {
       },
       (error: unknown) => this.#sendFailed(error),
     );
+  }
+
+  /** Says which of the rows up to `base` never come. */
+  #lostProperty(base: number): Record<string, string> {
+    const lost = this.#lost.after(this.stream.receipted).filter(({ last }) => last <= base);
+    if (lost.length === 0) return {};
+    const ranges = lost.map(({ first, last, reason }): LostRange => [first, last, reason]);
+    return { [LOST_PROPERTY]: writeLostRanges(ranges) };
   }
 
   /** The message is still in the journal: it goes out again from the last receipt, after a pause. */
@@ -300,14 +320,12 @@ export class StreamPump {
     this.#earlierCounts.resends += status.resends;
     this.#earlierCounts.timeouts += status.timeouts;
     this.#earlierCounts.epochs += 1;
-    const start = this.#ports.journal.startEpoch(this.#partition);
+    const newEpoch = this.#ports.journal.startEpoch(this.#partition);
     this.waiters.clear();
+    this.#lost.clear();
     this.#sender = this.#newSender();
-    this.#damaged = undefined;
     this.#known = this.stream.appended;
-    const rows = start.lost.reduce((sum, { first, last }) => sum + last - first + 1, 0);
-    const lost = start.lost.slice(0, 10);
-    this.#ports.log.error(event, { stream, epoch, appended, newEpoch: start.epoch, rows, lost });
+    this.#ports.log.error(event, { stream, epoch, appended, newEpoch });
     this.wake();
   }
 

@@ -5,6 +5,7 @@ export * from './deployment-manifest.ts';
 export * from './insights.ts';
 export * from './json-schema.ts';
 export * from './limits.ts';
+export * from './lost-ranges.ts';
 export * from './names.ts';
 export * from './problems.ts';
 export * from './readings.ts';

@@ -13,6 +13,8 @@ import { ColumnReader } from './column.ts';
  * everything behind it, begun with partition and range, so that a blob in the wrong place is found as well.
  */
 export const VERSION = 1;
+/** In place of rows that are lost: see gap.ts. */
+export const GAP_VERSION = 2;
 export const HEADER_BYTES = 24;
 
 export type Names = [sets: string[][], assets: string[], setOf: number[], rowsOf: number[]];

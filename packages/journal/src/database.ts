@@ -1,12 +1,14 @@
 import Database from 'better-sqlite3';
 import { JournalError } from './errors.ts';
+import { noteDamage } from './note-damage.ts';
 import type { JournalOptions } from './port.ts';
+import { STREAM_COPY_SQL } from './stream-line.ts';
 
 /** Version of the tables, in `user_version`. */
 export const SCHEMA = 1;
 
 /** `HFJL`: tells a journal from any other SQLite file. */
-const APPLICATION_ID = 0x48464a4c;
+export const APPLICATION_ID = 0x48464a4c;
 
 /**
  * A single post dirties one page a partition, so small pages keep it cheap; larger chunks lie on overflow pages
@@ -22,11 +24,13 @@ export const PAGE_BYTES = 4_096;
 export const LOG_BYTES = 32 * 1024 * 1024;
 
 /** A restart may overlap with the end of the process before it; anything longer is a second process. */
-const LOCK_WAIT_MS = 500;
+export const LOCK_WAIT_MS = 500;
 
 export interface DatabaseOptions {
   makeRoom?: (() => boolean) | undefined;
   logBytes?: number | undefined;
+  /** Looks at a database before anything is written into it; throws when it is damaged. */
+  verify?: (db: Database.Database) => void;
 }
 
 /**
@@ -43,7 +47,7 @@ export function openDatabase(path: string, options: DatabaseOptions = {}): Datab
   }
 }
 
-function open(path: string, { logBytes = LOG_BYTES }: DatabaseOptions): Database.Database {
+function open(path: string, { logBytes = LOG_BYTES, verify }: DatabaseOptions): Database.Database {
   let db: Database.Database | undefined;
   try {
     db = new Database(path, { timeout: LOCK_WAIT_MS });
@@ -56,6 +60,8 @@ function open(path: string, { logBytes = LOG_BYTES }: DatabaseOptions): Database
     setLogBytes(db, logBytes);
     // 2 MB: rows are written once and mostly read once, in order.
     db.pragma('cache_size = -2000');
+    // Everything up to here has written nothing into a file that is there already.
+    verify?.(db);
     db.exec('BEGIN IMMEDIATE');
     prepareSchema(db, path);
     db.exec('COMMIT');
@@ -75,7 +81,8 @@ export function setLogBytes(db: Database.Database, logBytes: number): void {
   db.pragma(`journal_size_limit = ${2 * logBytes}`);
 }
 
-function prepareSchema(db: Database.Database, path: string): void {
+/** Inside a transaction. @throws JournalError JOURNAL_SCHEMA */
+export function prepareSchema(db: Database.Database, path: string): void {
   const version = db.pragma('user_version', { simple: true }) as number;
   const application = db.pragma('application_id', { simple: true }) as number;
   const tables = db.prepare('SELECT count(*) FROM sqlite_schema').pluck().get() as number;
@@ -99,6 +106,7 @@ function prepareSchema(db: Database.Database, path: string): void {
     `);
     db.pragma(`application_id = ${APPLICATION_ID}`);
     db.pragma(`user_version = ${SCHEMA}`);
+    extend(db);
     return;
   }
   if (application !== APPLICATION_ID) {
@@ -110,6 +118,19 @@ function prepareSchema(db: Database.Database, path: string): void {
       `${path} has schema ${version}, and this version knows ${SCHEMA}: it was written by a newer one. Run that, or move the file away.`,
     );
   }
+  extend(db);
+}
+
+/** What came later. A version that does not know it must be able to go on with it, so nothing here is required. */
+function extend(db: Database.Database): void {
+  const columns = db.pragma('table_info(key)') as { name: string }[];
+  if (!columns.some(({ name }) => name === 'proof')) {
+    db.exec('ALTER TABLE key ADD COLUMN proof TEXT');
+  }
+  db.exec(STREAM_COPY_SQL);
+  // Rows that were written before there was a copy.
+  db.exec(`UPDATE stream SET partition = partition
+    WHERE partition NOT IN (SELECT partition FROM streamCopy)`);
 }
 
 export type InTransaction = <T>(work: () => T) => T;
@@ -169,6 +190,7 @@ export function asJournalError(error: unknown, path: string): unknown {
     );
   }
   if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB') {
+    noteDamage(path, (error as Error).message);
     return new JournalError('JOURNAL_DAMAGED', `${path} is damaged: ${(error as Error).message}.`, {
       cause: error,
     });

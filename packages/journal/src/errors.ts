@@ -5,7 +5,10 @@ export type JournalErrorCode =
   | 'JOURNAL_LOCKED'
   /** The options do not fit the journal on disk. */
   | 'JOURNAL_OPTIONS'
-  /** A stored chunk, or the file, is not what was written. */
+  /**
+   * With a range: these rows are lost, and for good; go on behind them. Without: the file is not what was written;
+   * end the process, the next start salvages.
+   */
   | 'JOURNAL_DAMAGED'
   /** The backlog is at its cap: wait for receipts and try again. */
   | 'JOURNAL_FULL'
@@ -30,16 +33,24 @@ export class JournalError extends Error {
   /** Stream and range (of the present epoch) that are concerned, where there are any. */
   readonly stream?: string;
   readonly range?: { first: number; last: number };
+  /** Why the rows of the range are missing. */
+  readonly reason?: string;
 
   constructor(
     code: JournalErrorCode,
     message: string,
-    detail: { stream?: string; range?: { first: number; last: number }; cause?: unknown } = {},
+    detail: {
+      stream?: string;
+      range?: { first: number; last: number };
+      reason?: string;
+      cause?: unknown;
+    } = {},
   ) {
     super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
     this.name = 'JournalError';
     this.code = code;
     if (detail.stream !== undefined) this.stream = detail.stream;
     if (detail.range !== undefined) this.range = detail.range;
+    if (detail.reason !== undefined) this.reason = detail.reason;
   }
 }

@@ -1,5 +1,6 @@
 import type Database from 'better-sqlite3';
 import { JournalError } from './errors.ts';
+import { type KeyRow, keyProof } from './key-proof.ts';
 import type { JournalKey, JournalPosition } from './port.ts';
 
 /** Keys looked at in one prune transaction. */
@@ -14,19 +15,27 @@ export class IdempotencyKeys {
   readonly #oldest: Database.Statement;
   readonly #newest: Database.Statement;
   readonly #remove: Database.Statement;
+  readonly #removeOne: Database.Statement;
 
   constructor(db: Database.Database, bounds: { ageMsMax: number; countMax: number }) {
     this.#ageMsMax = bounds.ageMsMax;
     this.#countMax = bounds.countMax;
-    this.#insert = db.prepare('INSERT INTO key (id, digest, result, at) VALUES (?, ?, ?, ?)');
-    this.#find = db.prepare('SELECT digest, result FROM key WHERE id = ?');
+    this.#insert = db.prepare(
+      'INSERT INTO key (id, digest, result, at, proof) VALUES (?, ?, ?, ?, ?)',
+    );
+    this.#find = db.prepare('SELECT id, digest, result, at, proof FROM key WHERE id = ?');
     this.#oldest = db.prepare(`SELECT n, at FROM key ORDER BY n LIMIT ${PRUNE_KEYS_MAX}`).raw();
     this.#newest = db.prepare('SELECT max(n) FROM key').pluck();
+    this.#removeOne = db.prepare('DELETE FROM key WHERE id = ?');
     this.#remove = db.prepare('DELETE FROM key WHERE n <= ?');
   }
 
   find(id: string): { digest: string; result: string } | undefined {
-    return this.#find.get(id) as { digest: string; result: string } | undefined;
+    const row = this.#find.get(id) as (KeyRow & { proof: string | null }) | undefined;
+    if (row === undefined) return undefined;
+    // Null: written by a version that knew no proof.
+    if (row.proof !== null && row.proof !== keyProof(row)) return undefined;
+    return { digest: row.digest, result: row.result };
   }
 
   /** Inside a transaction; `positions` are those of the request's readings. @throws JournalError JOURNAL_KEY_EXISTS */
@@ -35,7 +44,14 @@ export class IdempotencyKeys {
       throw new JournalError('JOURNAL_KEY_EXISTS', `The idempotency key ${key.id} is taken.`);
     }
     const result = typeof key.result === 'string' ? key.result : key.result(positions);
-    this.#insert.run(key.id, key.digest, result, wallMs);
+    this.put({ id: key.id, digest: key.digest, result, at: wallMs });
+  }
+
+  /** Inside a transaction. One that is there already stays, unless it is damaged. */
+  put(row: KeyRow): void {
+    if (this.find(row.id) !== undefined) return;
+    this.#removeOne.run(row.id);
+    this.#insert.run(row.id, row.digest, row.result, row.at, keyProof(row));
   }
 
   /** Inside a transaction. True when there is more to do. */

@@ -168,7 +168,7 @@ describe('Journal as a model', () => {
         model.pruned();
         return;
       case 'epoch':
-        model.startedEpoch(step.partition, journal.startEpoch(step.partition).epoch);
+        model.startedEpoch(step.partition, journal.startEpoch(step.partition));
         return;
       case 'lookback':
         journal.setLookback(step.rows);

@@ -212,7 +212,7 @@ describe('Journal', () => {
     const journal = folder.open();
     journal.append(someRows(5));
     journal.receipt(0, 2);
-    expect(journal.startEpoch(0)).toEqual({ epoch: 'epoch-1', lost: [] });
+    expect(journal.startEpoch(0)).toBe('epoch-1');
     expect(journal.streams[0]).toMatchObject({ epoch: 'epoch-1', appended: 3, receipted: 0 });
     expect(journal.readBatch(0, everything)).toMatchObject({
       first: 1,

@@ -1,20 +1,17 @@
+import { writeFileSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import type Database from 'better-sqlite3';
 import { ChunkWriter, chunkEnd } from './chunk-writer.ts';
-import {
-  asJournalError,
-  type InTransaction,
-  openDatabase,
-  transactions,
-  withReserve,
-} from './database.ts';
+import { asJournalError, type InTransaction, transactions, withReserve } from './database.ts';
 import { DiskUsage } from './disk-usage.ts';
 import { JournalError } from './errors.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { IdempotencyKeys } from './idempotency-keys.ts';
-import type { Partition } from './partition.ts';
+import { Mark, type MarkState } from './mark.ts';
+import { noteDamage } from './note-damage.ts';
+import { type OpenedJournal, openJournal } from './open-journal.ts';
+import { DamagedRows, type Partition } from './partition.ts';
 import type {
-  EpochStart,
   JournalBatch,
   JournalKey,
   JournalOptions,
@@ -23,7 +20,10 @@ import type {
   JournalStream,
   ReadOptions,
 } from './port.ts';
+import { quarantine } from './quarantine.ts';
+import type { SalvageReport } from './salvage.ts';
 import { StreamTable } from './stream-table.ts';
+import { schemaSum } from './verify.ts';
 
 /** Assets whose partition is remembered; a hash costs about a third of a microsecond. */
 const ASSETS_REMEMBERED = 50_000;
@@ -51,28 +51,40 @@ export class Journal {
   readonly #finishing: InTransaction;
   readonly #writer = new ChunkWriter();
   readonly #partitionOf = new Map<string, number>();
+  readonly #mark: Mark;
+  readonly #schema: number;
+  /** What was salvaged when this journal was opened; undefined when nothing was wrong. */
+  readonly salvage: SalvageReport | undefined;
   #lookback: number;
   #closed = false;
 
-  /** @throws JournalError JOURNAL_LOCKED, JOURNAL_SCHEMA, JOURNAL_OPTIONS, JOURNAL_DAMAGED, JOURNAL_DISK, JOURNAL_DISK_FULL */
+  /**
+   * Opens a journal, or makes one. A damaged one is salvaged: see `salvage`.
+   * @throws JournalError JOURNAL_LOCKED, JOURNAL_SCHEMA, JOURNAL_OPTIONS, JOURNAL_DISK, JOURNAL_DISK_FULL
+   */
   static open(options: JournalOptions): Journal {
-    const db = openDatabase(options.path, options);
+    const opened = openJournal(options);
     try {
-      return new Journal(db, options);
+      return new Journal(opened, options);
     } catch (error) {
-      db.close();
+      opened.db.close();
       throw asJournalError(error, options.path);
     }
   }
 
-  private constructor(db: Database.Database, options: JournalOptions) {
+  private constructor({ db, salvage, uncertainEnd }: OpenedJournal, options: JournalOptions) {
     this.#db = db;
     this.#options = options;
+    this.salvage = salvage;
     this.#inTransaction = transactions(db, options.path);
     this.#finishing = withReserve(this.#inTransaction, { db, ...options });
     this.disk = new DiskUsage(db, options.path);
     this.#table = new StreamTable(db);
-    this.#partitions = this.#finishing(() => this.#table.load(options));
+    this.#partitions = this.#finishing(() => {
+      const partitions = this.#table.load(options);
+      if (uncertainEnd) for (const partition of partitions) this.#table.setBarrier(partition);
+      return partitions;
+    });
     this.#keys = new IdempotencyKeys(db, {
       ageMsMax: options.keyAgeMsMax ?? 86_400_000,
       countMax: options.keyCountMax ?? 200_000,
@@ -89,6 +101,8 @@ export class Journal {
       keepLookback: () => this.#lookback > 0,
       freeBytesMax: options.freeBytesMax,
     });
+    this.#schema = schemaSum(db);
+    this.#mark = new Mark(options.path, this.#markState(false));
   }
 
   /** Live: each is always as it is now. */
@@ -135,6 +149,7 @@ export class Journal {
       const partition = this.#partitions[index]!;
       partition.inserted(partition.storedAppended + readings.length, inserted[index]!);
     });
+    this.#mark.write(this.#markState(false), false);
     if (entries.some((entry) => entry.key)) this.#housekeeping.keyAdded();
     return positions;
   }
@@ -148,7 +163,8 @@ export class Journal {
   /**
    * Rows after `after`, as many as fit; undefined when there are none. The same `after` and limits give the same
    * rows and the same lookback at any time, before or after restarts and pruning.
-   * @throws JournalError JOURNAL_DAMAGED with stream and range, when the very next rows are damaged; JOURNAL_RANGE
+   * @throws JournalError JOURNAL_DAMAGED with stream and range when the very next rows are lost, without when the
+   *   process has to end; JOURNAL_RANGE
    */
   readBatch(partition: number, options: ReadOptions): JournalBatch | undefined {
     this.#refuseWhenClosed();
@@ -162,15 +178,25 @@ export class Journal {
     try {
       return source.read(options);
     } catch (error) {
+      if (error instanceof DamagedRows) {
+        this.#bury(source, error);
+        // Says where the gap is.
+        return this.readBatch(partition, options);
+      }
+      const { code, range, message } = error as JournalError;
+      if (code === 'JOURNAL_DAMAGED' && range === undefined) {
+        noteDamage(this.#options.path, message);
+      }
       throw asJournalError(error, this.#options.path);
     }
   }
 
   /**
    * All rows through this number are applied and fsynced elsewhere. Counts at once; durable within a second and
-   * pruned in the background. One that is behind the last is ignored.
+   * pruned in the background. One that is behind the last is ignored. `lost` of the rows that it covers were gaps,
+   * and are known as such.
    */
-  receipt(partition: number, through: number): void {
+  receipt(partition: number, through: number, lost = 0): void {
     this.#refuseWhenClosed();
     const stream = this.#partitions[partition]!;
     if (through > stream.appended) {
@@ -182,6 +208,7 @@ export class Journal {
     const rows = through - stream.receipted;
     if (rows <= 0) return;
     stream.storedReceipted += rows;
+    stream.lost += lost;
     stream.receiptDirty = true;
     this.#housekeeping.receipted(rows);
   }
@@ -206,6 +233,7 @@ export class Journal {
         .run(rows),
     );
     this.#lookback = rows;
+    this.#mark.write(this.#markState(false), false);
   }
 
   /** Readings without receipt; bytes as stored. */
@@ -220,24 +248,24 @@ export class Journal {
   }
 
   /**
-   * Gives the stream a new epoch: what has no receipt is numbered from 1 again. Damaged rows that come first are
-   * left out, counted as lost and reported. Rows that were applied without their receipt having arrived will be
-   * applied again, so this is for a stream that cannot go on otherwise.
+   * Gives the stream a new epoch, and gives its name: what has no receipt is numbered from 1 again. Rows that were
+   * applied without their receipt having arrived will be applied again, so this is for a stream that cannot go on
+   * otherwise.
    */
-  startEpoch(partition: number): EpochStart {
+  startEpoch(partition: number): string {
     this.#refuseWhenClosed();
     const stream = this.#partitions[partition]!;
-    const { base, lost } = stream.nextBase();
+    const base = stream.storedReceipted;
     const epoch = this.#options.newEpoch();
-    const count = lost.reduce((sum, range) => sum + range.last - range.first + 1, 0);
-    this.#finishing(() =>
-      this.#table.save({ partition, epoch, base, receipted: base, lost: stream.lost + count }),
-    );
+    this.#finishing(() => {
+      this.#table.save({ partition, epoch, base, receipted: base, lost: stream.lost });
+      this.#table.clearBarrier(partition);
+    });
     stream.epoch = epoch;
     stream.storedBase = base;
-    stream.storedReceipted = base;
-    stream.lost += count;
-    return { epoch, lost };
+    stream.storedBarrier = undefined;
+    this.#mark.write(this.#markState(false), true);
+    return epoch;
   }
 
   /** Readings ever accepted, over all epochs. */
@@ -257,6 +285,32 @@ export class Journal {
     } finally {
       this.#closed = true;
       this.#db.close();
+    }
+    this.#mark.write(this.#markState(true), true);
+    this.#mark.close();
+  }
+
+  #markState(clean: boolean): MarkState {
+    const streams = this.#partitions.map((stream) => ({
+      epoch: stream.epoch,
+      base: stream.storedBase,
+      receipted: stream.storedReceipted,
+      lost: stream.lost,
+      appended: stream.storedAppended,
+    }));
+    return { streams, schema: this.#schema, lookback: this.#lookback, clean };
+  }
+
+  /** Makes damaged rows a gap, and keeps what stood there for whoever wants to look. */
+  #bury(stream: Partition, rows: DamagedRows): void {
+    const { path, wallMs } = this.#options;
+    const found = this.#finishing(() => stream.bury(rows, wallMs()));
+    const kept = `${path}-${stream.partition}-${rows.first}.chunk`;
+    try {
+      writeFileSync(kept, Buffer.concat(found), { mode: 0o600 });
+      quarantine([kept], wallMs());
+    } catch {
+      // Only for a person to look at; a full disk must not stop the stream.
     }
   }
 

@@ -2,7 +2,8 @@ import type Database from 'better-sqlite3';
 import { BatchBuilder } from './batch.ts';
 import { type Chunk, readChunk } from './chunk.ts';
 import { JournalError } from './errors.ts';
-import type { EpochStart, JournalBatch, JournalStream, ReadOptions } from './port.ts';
+import { readGap, writeGap } from './gap.ts';
+import type { JournalBatch, JournalStream, ReadOptions } from './port.ts';
 import { Tail } from './tail.ts';
 
 type ChunkRow = [first: number, last: number, body: Buffer];
@@ -42,6 +43,7 @@ export class Partition implements JournalStream {
   storedReceipted: number;
   storedAppended: number;
   lost: number;
+  storedBarrier: number | undefined;
   /** The receipt on disk is older than the one in memory. */
   receiptDirty = false;
   #storedOldest: number;
@@ -58,9 +60,7 @@ export class Partition implements JournalStream {
     place: { stream: string; lookbackSpan: number },
     row: StreamRow,
   ) {
-    db.exec(
-      `CREATE TABLE IF NOT EXISTS chunk_${row.partition} (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, body BLOB NOT NULL) STRICT`,
-    );
+    createChunkTable(db, row.partition);
     this.#sql = statements(db, row.partition);
     this.partition = row.partition;
     this.stream = place.stream;
@@ -77,6 +77,10 @@ export class Partition implements JournalStream {
     this.storedAppended = Math.max(newest ?? 0, row.receipted);
     this.#storedOldest = oldest ?? this.storedAppended + 1;
     this.#bytes = bytes;
+  }
+
+  get barrier(): number | undefined {
+    return this.storedBarrier === undefined ? undefined : this.storedBarrier - this.storedBase;
   }
 
   get appended(): number {
@@ -152,18 +156,21 @@ export class Partition implements JournalStream {
     this.#storedOldest = before;
   }
 
-  /** Where the next epoch begins: behind the receipt, and behind damage that follows it at once. */
-  nextBase(): { base: number; lost: EpochStart['lost'] } {
-    const lost: EpochStart['lost'] = [];
-    let base = this.storedReceipted;
-    while (base < this.storedAppended) {
-      const row = this.#sql.from.get(base + 1, base + 1, base + 1) as ChunkRow | undefined;
-      if (row !== undefined && row[0] <= base + 1 && this.#open(row) !== undefined) break;
-      const last = this.#damageEnd(row, base + 1);
-      lost.push({ first: base + 1 - this.storedBase, last: last - this.storedBase });
-      base = last;
+  /**
+   * Inside a transaction: puts a gap in the place of damaged rows, so that they stay lost, whatever the damage does
+   * next. Gives what stood there.
+   */
+  bury({ first, last, reason }: DamagedRows, foundMs: number): Buffer[] {
+    const bodies = this.#sql.bodies.all(first, first, last) as [number, number, Buffer][];
+    for (const [row, , body] of bodies) {
+      this.#sql.removeOne.run(row);
+      this.#bytes -= body.length;
     }
-    return { base, lost };
+    const place = { partition: this.partition, first, last };
+    const gap = writeGap(place, { reason, foundMs });
+    this.insert(first, last, gap);
+    this.#bytes += gap.length;
+    return bodies.map(([, , body]) => body);
   }
 
   #fill(builder: BatchBuilder, from: number): void {
@@ -179,7 +186,7 @@ export class Partition implements JournalStream {
       if (chunk === undefined) {
         // What was read before the damage is good; the next read begins at the damage.
         if (!builder.empty) return;
-        throw this.#damaged(position, this.#damageEnd(row, position));
+        throw this.#unreadable(row, position);
       }
       if (!builder.take(chunk, position)) {
         this.#cached = chunk;
@@ -187,7 +194,7 @@ export class Partition implements JournalStream {
       }
       position = chunk.last + 1;
     }
-    if (builder.empty) throw this.#damaged(position, this.storedAppended);
+    if (builder.empty) throw this.#missing(position);
   }
 
   #tailAt(after: number, lookback: number): Tail {
@@ -213,21 +220,58 @@ export class Partition implements JournalStream {
     return readChunk(body, { partition: this.partition, first, last });
   }
 
-  /** Last stored number of a damaged stretch that begins at `from`, of which `row` is the chunk found. */
-  #damageEnd(row: ChunkRow | undefined, from: number): number {
-    if (row === undefined) return this.storedAppended;
-    const end = row[0] > from ? row[0] - 1 : row[1];
-    return Math.min(Math.max(end, from), this.storedAppended);
+  /** Gap, damaged chunk or hole: what is wrong at `position`, where `row` is what was found. */
+  #unreadable(row: ChunkRow, position: number): Error {
+    const [first, last, body] = row;
+    if (first > position) return this.#missing(position);
+    const gap = readGap(body, { partition: this.partition, first, last });
+    if (gap !== undefined) return this.#damaged(position, last, gap.reason);
+    // The row's own end may be a lie: the next one says better where it ends.
+    const next = this.#sql.firstAfter.get(position) as [number | null] | undefined;
+    const end = (next?.[0] ?? this.storedAppended + 1) - 1;
+    const reason = 'a chunk is not what was written';
+    return new DamagedRows({ first: position, last: Math.min(end, this.storedAppended), reason });
   }
 
-  #damaged(first: number, last: number): JournalError {
+  /** A hole that nobody has put there: the tree of the database is broken, and the rows may well be in the file. */
+  #missing(position: number): JournalError {
+    const first = position - this.storedBase;
+    return new JournalError(
+      'JOURNAL_DAMAGED',
+      `Rows of ${this.stream} from ${first} on are missing, of ${this.appended} that were stored.`,
+      { stream: this.stream },
+    );
+  }
+
+  #damaged(first: number, last: number, reason: string): JournalError {
     const range = { first: first - this.storedBase, last: last - this.storedBase };
     return new JournalError(
       'JOURNAL_DAMAGED',
-      `${this.stream} is damaged at ${range.first}..${range.last}: what is stored is not what was written. A new epoch goes on behind it.`,
-      { stream: this.stream, range },
+      `${this.stream} is damaged at ${range.first}..${range.last}: ${reason}.`,
+      { stream: this.stream, range, reason },
     );
   }
+}
+
+/** Rows that are not what was written, and no gap yet. Stored numbers. */
+export class DamagedRows extends Error {
+  readonly first: number;
+  readonly last: number;
+  readonly reason: string;
+
+  constructor(rows: { first: number; last: number; reason: string }) {
+    super(rows.reason);
+    this.first = rows.first;
+    this.last = rows.last;
+    this.reason = rows.reason;
+  }
+}
+
+/** Exactly this text stands in every journal. */
+export function createChunkTable(db: Database.Database, partition: number): void {
+  db.exec(
+    `CREATE TABLE IF NOT EXISTS chunk_${partition} (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, body BLOB NOT NULL) STRICT`,
+  );
 }
 
 const inside = (chunk: Chunk, position: number): boolean =>
@@ -248,5 +292,11 @@ const statements = (db: Database.Database, partition: number) => {
     nthFrom: raw(`SELECT first FROM ${table} WHERE first < ? ORDER BY first LIMIT 1 OFFSET ?`),
     bytesBefore: raw(`SELECT coalesce(sum(length(body)), 0) FROM ${table} WHERE first < ?`),
     remove: db.prepare(`DELETE FROM ${table} WHERE first < ?`),
+    firstAfter: raw(`SELECT min(first) FROM ${table} WHERE first > ?`),
+    bodies: raw(
+      `SELECT first, last, body FROM ${table} WHERE first >= coalesce(
+         (SELECT max(first) FROM ${table} WHERE first <= ?), ?) AND first <= ? ORDER BY first`,
+    ),
+    removeOne: db.prepare(`DELETE FROM ${table} WHERE first = ?`),
   };
 };

@@ -63,8 +63,22 @@ export interface JournalStream {
   readonly epoch: string;
   readonly appended: number;
   readonly receipted: number;
-  /** Readings of this partition that damage has cost, over all epochs. */
+  /** Readings of this partition that damage has cost and that the far end knows of, over all epochs. */
   readonly lost: number;
+  /**
+   * Rows behind this number belong to the next epoch: an unknown number of rows was lost here, and their numbers must
+   * not be given again. When all up to it has its receipt the owner calls `startEpoch`.
+   */
+  readonly barrier?: number | undefined;
+}
+
+/** Rows that are missing for good. Numbers are of that epoch. */
+export interface JournalGap {
+  stream: string;
+  epoch: string;
+  first: number;
+  last: number;
+  count: number;
 }
 
 export interface ReadOptions {
@@ -85,10 +99,4 @@ export interface JournalBatch {
   /** When the oldest of these rows was accepted, wall clock. */
   acceptedMs: number;
   assets: AssetReadings[];
-}
-
-/** What a new epoch leaves behind: ranges of the old epoch that were damaged and are lost. */
-export interface EpochStart {
-  epoch: string;
-  lost: { first: number; last: number }[];
 }

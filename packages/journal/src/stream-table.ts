@@ -4,10 +4,15 @@ import { Partition, type StreamRow } from './partition.ts';
 import type { JournalOptions } from './port.ts';
 import { LOOKBACK_SPAN } from './tail.ts';
 
+const barrierOf = (partition: number): string => `barrier_${partition}`;
+
 /** Where each stream stands, durable: one row a partition. */
 export class StreamTable {
   readonly #db: Database.Database;
   readonly #save: Database.Statement;
+  readonly #barrier: Database.Statement;
+  readonly #setBarrier: Database.Statement;
+  readonly #clearBarrier: Database.Statement;
 
   constructor(db: Database.Database) {
     this.#db = db;
@@ -16,6 +21,19 @@ export class StreamTable {
        ON CONFLICT (partition) DO UPDATE SET epoch = excluded.epoch, base = excluded.base,
          receipted = excluded.receipted, lost = excluded.lost`,
     );
+    this.#barrier = db.prepare('SELECT value FROM setting WHERE name = ?').pluck();
+    this.#setBarrier = db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)');
+    this.#clearBarrier = db.prepare('DELETE FROM setting WHERE name = ?');
+  }
+
+  /** Inside a transaction: what is appended from here on gets an epoch of its own. */
+  setBarrier({ partition, storedAppended }: Partition): void {
+    this.#setBarrier.run(barrierOf(partition), storedAppended);
+  }
+
+  /** Inside a transaction: the new epoch has begun. */
+  clearBarrier(partition: number): void {
+    this.#clearBarrier.run(barrierOf(partition));
   }
 
   /** Inside a transaction: all partitions, made if the journal is new. @throws JournalError JOURNAL_OPTIONS */
@@ -34,7 +52,10 @@ export class StreamTable {
         row = { partition, epoch: newEpoch(), base: 0, receipted: 0, lost: 0 };
         this.save(row);
       }
-      return new Partition(this.#db, { stream: `${streamPrefix}-${partition}`, lookbackSpan }, row);
+      const place = { stream: `${streamPrefix}-${partition}`, lookbackSpan };
+      const loaded = new Partition(this.#db, place, row);
+      loaded.storedBarrier = this.#barrier.get(barrierOf(partition)) as number | undefined;
+      return loaded;
     });
   }
 

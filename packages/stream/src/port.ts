@@ -39,7 +39,7 @@ export interface SenderOptions {
 export type SenderStep =
   /**
    * Read a batch after this sequence number, call `sent`, then hand it to the transport. `base` goes with it: all up
-   * to it has its receipt.
+   * to it has its receipt, or is lost.
    */
   | { kind: 'send'; after: number; base: number }
   /** Nothing to do before this time, or before `appended` or `receipt` is called. */

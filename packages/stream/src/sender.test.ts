@@ -148,6 +148,23 @@ describe('StreamSender', () => {
     expect(sender.next(step.untilMs)).toEqual({ kind: 'wait', untilMs: undefined });
   });
 
+  it('passes over lost rows for good, and says so with the base', () => {
+    const sender = at(100);
+    sender.stopAfter(10);
+    pump(sender, 0);
+    sender.receipt(receipt(10), 1);
+    sender.passOver(30);
+    sender.stopAfter(Number.POSITIVE_INFINITY);
+    expect(sender.next(1)).toEqual({ kind: 'send', after: 30, base: 30 });
+    sender.rewind();
+    expect(sender.next(2)).toEqual({ kind: 'send', after: 30, base: 30 });
+    // Applied before the damage was done.
+    sender.receipt(receipt(20), 3);
+    expect(sender.next(3)).toEqual({ kind: 'send', after: 30, base: 30 });
+    sender.receipt(receipt(40), 4);
+    expect(sender.next(4)).toEqual({ kind: 'send', after: 40, base: 40 });
+  });
+
   it('takes a new credit', () => {
     const sender = at(100);
     expect(pump(sender, 0).length).toBe(2);

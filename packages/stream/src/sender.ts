@@ -34,8 +34,8 @@ interface InFlight extends SequenceRange {
  * A receiver that lost its store stands before the last receipt, and the rows between may be pruned. It learns from
  * `base`, which goes with every batch, that they had their receipt and do not come again.
  *
- * Rows that cannot be read stop the stream at `stopAfter`: what stands before is sent and sent again as always, and
- * **blocked** then has one more exit, the end of the epoch.
+ * Rows that are lost stop the stream at `stopAfter`: what stands before is sent and sent again as always. When it has
+ * its receipt, `passOver` goes on behind them, with a `base` that says that they never come.
  */
 export class StreamSender {
   readonly #stream: string;
@@ -51,6 +51,8 @@ export class StreamSender {
   #window: number;
   #timerMs: number | undefined;
   #stopAfter = Number.POSITIVE_INFINITY;
+  /** All up to this number is receipted or will never come. */
+  #passed = 0;
   #counts = { resends: 0, timeouts: 0, stale: 0, otherEpoch: 0 };
 
   constructor(start: SenderStart, options: SenderOptions = {}) {
@@ -79,6 +81,12 @@ export class StreamSender {
     this.#stopAfter = last;
   }
 
+  /** Goes on behind rows that are lost; all before them has its receipt, or is lost as well. */
+  passOver(last: number): void {
+    this.#passed = Math.max(this.#passed, last);
+    this.#cursor = Math.max(this.#cursor, last);
+  }
+
   /** A changed setting; a smaller credit takes effect as receipts come in. */
   setCredit(credit: number): void {
     if (this.#window === this.#credit) this.#window = Math.max(1, credit);
@@ -90,7 +98,7 @@ export class StreamSender {
     if (this.#timerMs !== undefined && nowMs >= this.#timerMs) this.#timeOut();
     const end = Math.min(this.#appended, this.#stopAfter);
     if (this.#cursor < end && this.#inFlight.length < this.#window) {
-      return { kind: 'send', after: this.#cursor, base: this.#receipted };
+      return { kind: 'send', after: this.#cursor, base: this.#base };
     }
     return { kind: 'wait', untilMs: this.#timerMs };
   }
@@ -131,7 +139,7 @@ export class StreamSender {
 
   /** Sends again from the last receipt, without judging the link: after a reconnect or a changed lookback. */
   rewind(): void {
-    this.#cursor = this.#receipted;
+    this.#cursor = this.#base;
     this.#inFlight = [];
     this.#timerMs = undefined;
   }
@@ -152,6 +160,10 @@ export class StreamSender {
       roundTripMs: this.#roundTrip.smoothedMs,
       timeoutMs: this.#roundTrip.timeoutMs,
     };
+  }
+
+  get #base(): number {
+    return Math.max(this.#receipted, this.#passed);
   }
 
   #advance(through: number, nowMs: number): void {

@@ -21,14 +21,17 @@ export const someRows = (count: number, asset = 'a', from = 0): JournalReading[]
     aReading(asset, from + index, (from + index) / 10, null),
   );
 
-export const codeOf = (work: () => unknown): string | undefined => {
+export const errorOf = (work: () => unknown): unknown => {
   try {
     work();
   } catch (error) {
-    return (error as { code: string }).code;
+    return error;
   }
   return undefined;
 };
+
+export const codeOf = (work: () => unknown): string | undefined =>
+  (errorOf(work) as { code: string } | undefined)?.code;
 
 /** A temporary folder for each test of a file, with a journal in it; all of it goes after the test. */
 export class JournalFolder {

@@ -35,15 +35,14 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'a timeout goes on forward instead of back to the receipt',
     part: 'sender',
-    text: 'this.#cursor = this.#receipted;\n    this.#inFlight = [];',
+    text: 'this.#cursor = this.#base;\n    this.#inFlight = [];',
     becomes: 'this.#inFlight = [];',
   },
   {
     name: 'a timeout goes back one row too few (off by one)',
     part: 'sender',
-    text: 'this.#cursor = this.#receipted;\n    this.#inFlight = [];',
-    becomes:
-      'this.#cursor = Math.min(this.#cursor, this.#receipted + 1);\n    this.#inFlight = [];',
+    text: 'this.#cursor = this.#base;\n    this.#inFlight = [];',
+    becomes: 'this.#cursor = Math.min(this.#cursor, this.#base + 1);\n    this.#inFlight = [];',
   },
   {
     name: 'one batch more than the credit is sent (off by one)',
@@ -193,7 +192,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'the base is what was sent instead of what has its receipt',
     part: 'sender',
-    text: 'base: this.#receipted',
+    text: 'base: this.#base',
     becomes: 'base: this.#cursor',
   },
 ];
