@@ -1,4 +1,12 @@
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import Database from 'better-sqlite3';
@@ -69,9 +77,10 @@ export class SimulatedDisk {
     const volume = this.#volume(module);
     const next = mkdtempSync(path.join(this.root, `${module}-`));
     for (const name of readdirSync(volume.folder)) {
-      // The shared memory of a write-ahead log is made anew from it.
-      if (!name.endsWith('-shm'))
-        copyFileSync(path.join(volume.folder, name), path.join(next, name));
+      const [from, to] = [path.join(volume.folder, name), path.join(next, name)];
+      // The shared memory of a write-ahead log is made anew from it; what a reserve holds is nothing but room.
+      if (name.endsWith('.reserve')) renameSync(from, to);
+      else if (!name.endsWith('-shm')) copyFileSync(from, to);
     }
     rmSync(volume.folder, { recursive: true, force: true });
     Object.assign(volume, { folder: next, fault: undefined });

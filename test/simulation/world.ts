@@ -202,10 +202,15 @@ export class World implements Surroundings {
     const name = this.#seeded.pick(ready);
     const life = this.#lives.get(name)!;
     const message = this.hub.head(name)!;
-    this.#guarded(() =>
-      this.time.as(life.owner, () => life.module?.inputs[message.input]?.(message)),
-    );
+    let answer: unknown;
+    this.#guarded(() => {
+      answer = this.time.as(life.owner, () => life.module?.inputs[message.input]?.(message));
+    });
     if (life.gone || life.failure !== undefined) return;
+    if (answer === 'later') {
+      this.#cut(name);
+      return;
+    }
     if (!this.hub.settle(name, message) || message.input !== 'devices') return;
     for (const source of this.#sources) source.settled(message.messageId);
   }
@@ -221,10 +226,7 @@ export class World implements Surroundings {
       const [after, stored] = [this.#seeded.int(0, 10), this.#seeded.chance(0.5)];
       this.disk.plan(name, { after, stored });
     },
-    (name) => {
-      this.hub.disconnect(name);
-      this.#later(5_000, () => this.#connect(name));
-    },
+    (name) => this.#cut(name),
     () => {
       const probability = () => (this.#seeded.chance(0.5) ? this.#seeded.next() * 0.3 : 0);
       this.hub.faults = {
@@ -258,6 +260,11 @@ export class World implements Surroundings {
 
   #later(msMax: number, run: () => void): void {
     this.time.after('world', this.#seeded.int(1, msMax), run);
+  }
+
+  #cut(name: ModuleName): void {
+    this.hub.disconnect(name);
+    this.#later(5_000, () => this.#connect(name));
   }
 
   #connect(name: ModuleName): void {
