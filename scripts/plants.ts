@@ -1,6 +1,10 @@
-/** Checks that each bug the fault scenarios plant still has its place: a text that stands exactly once in its file. */
+/**
+ * Checks that each bug the fault scenarios plant, and each point at which they kill, still has its place: a text that
+ * stands exactly once in its file.
+ */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { killPointProblems } from '../test/faults/kills/check-kill-points.ts';
 import { SCENARIOS } from '../test/faults/scenarios.ts';
 import { ROOT } from './steps.ts';
 
@@ -12,6 +16,9 @@ for (const { name, plants: own } of SCENARIOS) {
     const times = readFileSync(path.join(ROOT, file), 'utf8').split(find).length - 1;
     if (times !== 1) problem(`${name}: the text of ${plant} stands ${times} times in ${file}`);
   }
+}
+for (const text of killPointProblems((file) => readFileSync(path.join(ROOT, file), 'utf8'))) {
+  problem(text);
 }
 console.log(`      ${plants} planted bugs of ${SCENARIOS.length} scenarios have their place`);
 process.exit();

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { Seeded } from '@holdfast/testkit';
+import { type Seeded, until } from '@holdfast/testkit';
 import { drained, NotDrained } from '../../../scripts/demo/drained.ts';
 import { holds, identitiesOf } from '../../../scripts/demo/identities.ts';
 import { type ReadBack, readBack } from '../../../scripts/demo/read-back.ts';
@@ -13,7 +13,11 @@ import {
   untilReady,
 } from '../../../scripts/demo/site.ts';
 import { HttpSource } from '../../../scripts/demo/source.ts';
-import type { ForwarderStatus, IngestStatus } from '../../../scripts/demo/status.ts';
+import {
+  type ForwarderStatus,
+  type IngestStatus,
+  readStatus,
+} from '../../../scripts/demo/status.ts';
 import { MODULES } from '../../../scripts/steps.ts';
 import { type Plant, plantEnvironment } from '../plants/plant.ts';
 import { FaultFound, mustHold } from '../scenario.ts';
@@ -89,6 +93,11 @@ export class FaultSite {
     const started = new FaultSite(site, options);
     try {
       await untilReady(site, MODULES, 60_000);
+      // Before its first settings the forwarder denies scores, and readings could not be found.
+      await until(() => haveSettings(site), {
+        timeoutMs: 60_000,
+        what: 'settings of all modules',
+      });
     } catch (error) {
       await site.stop();
       throw new Error(`${(error as Error).message}; ${started.errors.join(' | ')}`);
@@ -150,6 +159,13 @@ export class FaultSite {
   async stop(): Promise<void> {
     await this.site.stop();
   }
+}
+
+async function haveSettings(site: Site): Promise<boolean> {
+  const statuses = await Promise.all(
+    MODULES.map((id) => readStatus<{ settingsVersion: number }>(site.url(id))),
+  );
+  return statuses.every((status) => status !== undefined && status.settingsVersion > 0);
 }
 
 /** One environment from several; what each wants node to load is loaded in the order given. */
