@@ -8,7 +8,6 @@ import type {
 import type { AssetState, InsightStore, Retention } from './adapters/insight-store.ts';
 import type { LossLedger } from './adapters/loss-ledger.ts';
 import type { Outbox } from './adapters/outbox.ts';
-import type { StoreRoom } from './adapters/store-room.ts';
 import {
   type AnomalyChange,
   anomalyRecord,
@@ -34,7 +33,6 @@ export interface ApplyRules {
   detector: DetectorRules;
   /** Kinds that wait for upload; all others are counted as denied. */
   kept: ReadonlySet<InsightKind>;
-  /** Bytes that records waiting for upload may have. */
   outboxBytesMax: number;
   retention: Retention;
 }
@@ -48,7 +46,6 @@ export class Application {
   readonly #store: InsightStore;
   readonly #outbox: Outbox;
   readonly #losses: LossLedger;
-  readonly #room: Pick<StoreRoom, 'make'>;
   readonly #site: string;
   readonly #origin: string;
   readonly #assets = new Map<string, AssetState>();
@@ -60,12 +57,10 @@ export class Application {
     store: InsightStore;
     outbox: Outbox;
     losses: LossLedger;
-    room: Pick<StoreRoom, 'make'>;
     site: string;
     origin: string;
   }) {
     this.#losses = options.losses;
-    this.#room = options.room;
     this.#store = options.store;
     this.#outbox = options.outbox;
     this.#site = options.site;
@@ -124,19 +119,19 @@ export class Application {
     this.#putRollups(asset, closed);
   }
 
-  /** Writes what the calls before have left to write, and makes room; the last call in a transaction. */
+  /** Writes what the calls before have left to write; the last call in a transaction. */
   finish(rules: ApplyRules, wallMs: number): void {
     for (const [name, state] of this.#staged) this.#store.setAsset(name, state);
     this.#outbox.append(this.#records, rules.kept, wallMs);
     this.#records = [];
-    this.#store.expire(rules.retention);
-    for (const { lane, first, last, count } of this.#room.make(rules.outboxBytesMax)) {
+    for (const { lane, first, last, count } of this.#outbox.evict(rules.outboxBytesMax)) {
       const id = `g-${this.#origin}-${lane}-${first}-${last}`;
       const gap = { id, site: this.#site, kind: 'gap' as const, t: wallMs, first, last, count };
       const record: GapRecord = { ...gap, source: `lane:${lane}`, reason: 'outbox full' };
       this.#store.putGap(record);
       this.#outbox.append([record], rules.kept, wallMs);
     }
+    this.#store.expire(rules.retention);
   }
 
   /** The transaction is committed. */
@@ -149,7 +144,6 @@ export class Application {
   discard(): void {
     this.#staged = new Map();
     this.#records = [];
-    this.#store.undone();
   }
 
   /** Assets with a rollup that is still counting. */

@@ -1,24 +1,16 @@
 import { createHash, randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { type InsightKind, LANES } from '@holdfast/contracts';
-import {
-  DiskRoom,
-  type ModuleHost,
-  observeRoom,
-  type RoomSettings,
-  type RunningModule,
-} from '@holdfast/module-host';
+import type { ModuleHost, RunningModule } from '@holdfast/module-host';
 import type Database from 'better-sqlite3';
 import { AzureBlobTarget, type BlobTarget } from './adapters/blob-target.ts';
-import { type Commit, Commits } from './adapters/commits.ts';
-import { LOG_BYTES, openDatabase, openForReading, setLogBytes } from './adapters/database.ts';
+import { openDatabase, openForReading } from './adapters/database.ts';
 import { InsightReader } from './adapters/insight-reader.ts';
 import { InsightStore } from './adapters/insight-store.ts';
 import { LossLedger } from './adapters/loss-ledger.ts';
 import { Outbox } from './adapters/outbox.ts';
 import { Sealing } from './adapters/sealing.ts';
 import { parseStorageAddress } from './adapters/storage-address.ts';
-import { StoreRoom } from './adapters/store-room.ts';
 import { addRoutes } from './api.ts';
 import { Application, type ApplyRules } from './apply.ts';
 import type { Environment, Settings } from './config.ts';
@@ -36,10 +28,6 @@ export interface ForwarderOptions {
   target?: BlobTarget;
 }
 
-/** How often a batch that waits for room is tried. */
-const HELD_LOOK_MS = 500;
-/** How often a step of giving free pages back is done, if there are any. */
-const GIVE_BACK_MS = 250;
 /** How often rollups of silent assets are looked for. */
 const IDLE_LOOK_MS = 5_000;
 /** How often the accounting is checked against the rows. */
@@ -55,24 +43,15 @@ export async function startForwarder(
   const { log, clock, env } = host;
   const known = (host.settingsVersion ?? 1) > 0;
   const file = path.join(env.HOLDFAST_DATA_DIR, 'forwarder.db');
-  const disk = new DiskRoom({
-    ...{ file, logBytesMax: LOG_BYTES, log },
-    settings: roomSettings(host.settings),
-  });
-  const giveUpReserve = (): boolean => disk.giveUpReserve();
-  const db = openDatabase(file, { logBytes: disk.logBytes, giveUpReserve });
+  const db = openDatabase(file);
   const readDb = openForReading(file);
   const store = new InsightStore(db);
   const outbox = new Outbox(db);
-  const room = new StoreRoom({ db, disk, outbox, store });
-  const commits = new Commits({ db, giveUpReserve, fatal: (error) => host.fatal(error) });
-  const commit: Commit = (work) => commits.run(work);
   const metrics = createForwarderMetrics(host.metrics);
   const site = env.HOLDFAST_SITE;
-  const meta = new Meta(db, commit);
+  const meta = new Meta(db);
   const losses = new LossLedger(db);
-  const origin = meta.origin();
-  const application = new Application({ store, outbox, losses, room, site, origin });
+  const application = new Application({ store, outbox, losses, site, origin: meta.origin() });
   const receipts = new ReceiptSender({
     send: (message) => host.send(message),
     log,
@@ -83,8 +62,7 @@ export async function startForwarder(
     application,
     receipts,
     metrics,
-    room,
-    transaction: (work, undo) => commits.run(work, undo),
+    transaction: (work) => db.transaction(work)(),
     parkedMax: host.settings.parkedMax,
     rules: applyRules(host.settings, known),
     rollupIdleMs: host.settings.rollup.idleSecs * 1000,
@@ -106,7 +84,7 @@ export async function startForwarder(
   const uploader = new Uploader({
     site,
     outbox,
-    sealing: new Sealing(db, site, commit),
+    sealing: new Sealing(db, site),
     metrics,
     clock,
     log,
@@ -117,10 +95,8 @@ export async function startForwarder(
     onStep: options.onStep,
   });
   const imbalance = (): number => imbalanceOf(outbox);
-  observeRoom(host.metrics, () => room.look());
   observeStores(host.metrics, {
     outbox,
-    held: () => pipeline.held.count,
     totals: () => store.totals(),
     positions: () => store.positions(),
     segmentBytes: () => store.segmentBytes,
@@ -137,12 +113,9 @@ export async function startForwarder(
   audit();
   const timers = [
     setInterval(() => pipeline.closeIdle(), IDLE_LOOK_MS),
-    setInterval(() => pipeline.retryHeld(), HELD_LOOK_MS),
-    setInterval(() => room.giveBack(commit), GIVE_BACK_MS),
     setInterval(audit, AUDIT_MS),
   ];
   for (const timer of timers) timer.unref();
-  disk.start();
   uploader.start();
 
   const hold = (held: boolean) => () => {
@@ -155,8 +128,6 @@ export async function startForwarder(
     methods: { holdUpload: hold(true), resumeUpload: hold(false) },
     apply: (settings) => {
       const next = targetFor(settings);
-      disk.apply(roomSettings(settings));
-      setLogBytes(db, disk.logBytes);
       pipeline.rules = applyRules(settings, true);
       pipeline.rollupIdleMs = settings.rollup.idleSecs * 1000;
       targetProblem = next.problem;
@@ -164,7 +135,6 @@ export async function startForwarder(
     },
     status: () =>
       statusOf({
-        room,
         store,
         outbox,
         application,
@@ -180,11 +150,10 @@ export async function startForwarder(
       const pending = Object.values(outbox.lanes()).reduce((sum, lane) => sum + lane.pending, 0);
       return { rollupsOfAssets: assets, pending, ...(left === undefined ? {} : { left }) };
     },
-    notReady: () => pipeline.held.reason,
+    notReady: () => undefined,
     onConnected: () => pipeline.receiptAll(),
     stop: async () => {
       for (const timer of timers) clearInterval(timer);
-      disk.stop();
       receipts.stop();
       await uploader.stop();
       readDb.close();
@@ -196,11 +165,9 @@ export async function startForwarder(
 /** Small facts about this database. */
 class Meta {
   readonly #db: Database.Database;
-  readonly #commit: Commit;
 
-  constructor(db: Database.Database, commit: Commit) {
+  constructor(db: Database.Database) {
     this.#db = db;
-    this.#commit = commit;
   }
 
   get(key: string): string | undefined {
@@ -210,8 +177,7 @@ class Meta {
   }
 
   set(key: string, value: string): void {
-    const put = this.#db.prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)');
-    this.#commit(() => put.run(key, value));
+    this.#db.prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)').run(key, value);
   }
 
   /** Identity of this database, made with it. */
@@ -223,11 +189,6 @@ class Meta {
     return origin;
   }
 }
-
-const roomSettings = ({ outbox }: Settings): RoomSettings => ({
-  capBytes: outbox.bytesMax,
-  freeBytesMin: outbox.freeBytesMin,
-});
 
 /** A missing or wrong address stops the upload only. */
 function makeTarget(
@@ -295,7 +256,6 @@ function imbalanceOf(outbox: Outbox): number {
 }
 
 function statusOf(parts: {
-  room: StoreRoom;
   store: InsightStore;
   outbox: Outbox;
   application: Application;
@@ -318,9 +278,6 @@ function statusOf(parts: {
     parked: pipeline.parked,
     parkedDropped: pipeline.parkedDropped,
     refused: pipeline.refused,
-    disk: parts.room.look(),
-    waiting: pipeline.held.reason ?? null,
-    heldBatches: pipeline.held.count,
     streams: store.positions(),
     assets: application.assetCount,
     anomalies: { open: application.openAnomalies, total: totals.anomalies },

@@ -63,6 +63,11 @@ export class Link {
     this.silent = false;
   }
 
+  /** A part of a blob is at the store: what fails now is a new failure. */
+  progressed(): void {
+    this.#pauseMs = 0;
+  }
+
   worked(): void {
     this.silent = false;
     if (this.state !== 'up') this.#log.info('The store is reachable');

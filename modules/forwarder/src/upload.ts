@@ -1,8 +1,7 @@
 import type { InsightKind, Lane } from '@holdfast/contracts';
-import { type Clock, errorFields, type Log } from '@holdfast/module-host';
+import type { Clock, Log } from '@holdfast/module-host';
 import { fileOf } from './adapters/blob-file.ts';
 import type { BlobTarget } from './adapters/blob-target.ts';
-import { isDiskFull } from './adapters/commits.ts';
 import type { Outbox } from './adapters/outbox.ts';
 import type { SealedBlob, Sealing } from './adapters/sealing.ts';
 import { failureOf, type UploadFailure } from './adapters/upload-failure.ts';
@@ -53,8 +52,6 @@ interface Course {
 
 /** Blobs of one lane that are sealed at a time; the rest stays open to eviction and policy. */
 const SEALED_MAX = 4;
-/** A full disk is not tried again before this. */
-const DISK_PAUSE_MS = 1_000;
 /** Refusals after which a blob is split, or its one record buried. */
 const REFUSALS_MAX = 3;
 
@@ -81,7 +78,6 @@ export class Uploader {
   /** The way to the store, shared by both courses. */
   readonly link: Link;
   #failures = 0;
-  #diskFull = false;
   /** The question under way, shared by both courses. */
   #asking: Promise<boolean> | undefined;
 
@@ -161,22 +157,11 @@ export class Uploader {
 
   async #follow(course: Course): Promise<void> {
     while (!this.#stopping) {
-      const worked = await this.#step(course).catch((error: unknown) => this.#pauseFor(error));
+      const worked = await this.#step(course);
       // A turn of the event loop between two blobs, so that incoming scores never wait for more than one.
       if (worked) await new Promise(setImmediate);
       else await course.wakeup.wait(course.everyMs);
     }
-  }
-
-  /** A full disk holds up everything that would have to be written; nothing is lost, and it is tried again. */
-  async #pauseFor(error: unknown): Promise<false> {
-    if (!isDiskFull(error)) throw error;
-    if (!this.#diskFull) {
-      this.#options.log.error('The disk is full, deliveries cannot be settled', errorFields(error));
-    }
-    this.#diskFull = true;
-    await new Promise((resolve) => setTimeout(resolve, DISK_PAUSE_MS));
-    return false;
   }
 
   /** Handles one blob, if there is one to handle. */
@@ -279,18 +264,15 @@ export class Uploader {
     const { sealing, site, metrics, onStep } = this.#options;
     try {
       const file = fileOf(blob, { sealing, site, policyHash: this.#rules.policyHash });
-      const outcome = await target.put(file, this.#stop.signal);
+      const outcome = await target.put(file, this.#stop.signal, () => this.link.progressed());
       onStep?.('uploaded', blob);
       sealing.delivered(blob);
       onStep?.('settled', blob);
       metrics.uploads.inc({ outcome });
       this.#blobPauses.delete(blob.number);
-      this.#diskFull = false;
       this.link.worked();
     } catch (error) {
       if (this.#stop.signal.aborted) return;
-      // The store has the blob, and the disk here is to blame: it is put again, and found to be there.
-      if (isDiskFull(error)) throw error;
       const failure = failureOf(error);
       this.#failures++;
       metrics.uploads.inc({ outcome: failure.failure });

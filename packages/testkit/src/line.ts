@@ -44,38 +44,49 @@ export class Line {
     return { arrivedMs: nowMs + 3 * latencyMs + lostMs };
   }
 
-  /** Cuts a chunk into packets and says when each has arrived at the other end. */
-  send(
-    connection: LineConnection,
-    chunk: Buffer,
-    nowMs: number,
-  ): { packet: Buffer; atMs: number }[] {
-    const { latencyMs, bytesPerSecond = Number.POSITIVE_INFINITY, loss } = this.#shape;
-    const roundTripMs = 2 * latencyMs;
-    const mathis =
-      loss === 0
-        ? Number.POSITIVE_INFINITY
-        : (PACKET_BYTES / roundTripMs) * 1000 * (1.22 / Math.sqrt(loss));
-    const packets: { packet: Buffer; atMs: number }[] = [];
-    for (let at = 0; at < chunk.length; at += PACKET_BYTES) {
-      const packet = chunk.subarray(at, at + PACKET_BYTES);
-      this.#freeAtMs = Math.max(this.#freeAtMs, nowMs) + (packet.length / bytesPerSecond) * 1000;
-      let atMs = Math.max(
-        this.#freeAtMs + latencyMs,
-        connection.arrivedMs + (packet.length / mathis) * 1000,
-      );
-      const othersFollow = at + 3 * PACKET_BYTES < chunk.length;
-      let waitMs = othersFollow ? roundTripMs : Math.max(RTO_MS_MIN, 1.5 * roundTripMs);
-      for (; this.#loses(); waitMs *= 2) atMs += waitMs;
-      connection.arrivedMs = atMs;
-      packets.push({ packet, atMs });
-    }
-    return packets;
+  /**
+   * Sends the first packet of some bytes. The next one may follow once this has left, so connections take turns.
+   * @param bytes how many wait to be sent on this connection
+   */
+  send(connection: LineConnection, bytes: number, nowMs: number): SentPacket {
+    const { latencyMs, bytesPerSecond = Number.POSITIVE_INFINITY } = this.#shape;
+    const packetBytes = Math.min(bytes, PACKET_BYTES);
+    this.#freeAtMs = Math.max(this.#freeAtMs, nowMs) + (packetBytes / bytesPerSecond) * 1000;
+    const inOrderMs = connection.arrivedMs + (packetBytes / this.#bytesPerSecondAtLoss) * 1000;
+    const arrivedMs = Math.max(this.#freeAtMs + latencyMs, inOrderMs) + this.#lostMs(bytes);
+    connection.arrivedMs = arrivedMs;
+    return { packetBytes, leftMs: this.#freeAtMs, arrivedMs };
+  }
+
+  /** How long a packet is late by its losses, in ms. */
+  #lostMs(bytes: number): number {
+    const roundTripMs = 2 * this.#shape.latencyMs;
+    const othersFollow = bytes > 3 * PACKET_BYTES;
+    let lostMs = 0;
+    let waitMs = othersFollow ? roundTripMs : Math.max(RTO_MS_MIN, 1.5 * roundTripMs);
+    for (; this.#loses(); waitMs *= 2) lostMs += waitMs;
+    return lostMs;
+  }
+
+  get #bytesPerSecondAtLoss(): number {
+    const { latencyMs, loss } = this.#shape;
+    const roundTripSecs = (2 * latencyMs) / 1000;
+    return loss === 0
+      ? Number.POSITIVE_INFINITY
+      : (PACKET_BYTES / roundTripSecs) * (1.22 / Math.sqrt(loss));
   }
 
   #loses(): boolean {
     return this.#shape.loss > 0 && this.#shape.random() < this.#shape.loss;
   }
+}
+
+interface SentPacket {
+  packetBytes: number;
+  /** When the line is free for the next one. */
+  leftMs: number;
+  /** When it is at the other end. */
+  arrivedMs: number;
 }
 
 export interface LineConnection {

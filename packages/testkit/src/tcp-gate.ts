@@ -92,7 +92,9 @@ export class TcpGate implements LineShape {
 
   /** Resets all open connections; new ones go on as the mode says. */
   cut(): void {
-    for (const { client, upstream } of this.#pairs) {
+    for (const { client, upstream, lanes } of this.#pairs) {
+      // Nothing more of it may take up the line.
+      for (const lane of lanes) lane.destroy();
       client.resetAndDestroy();
       upstream.destroy();
     }
@@ -104,8 +106,10 @@ export class TcpGate implements LineShape {
    * New ones go on as the mode says.
    */
   strand(): void {
-    for (const { lanes } of this.#pairs) for (const lane of lanes) lane.strand();
-    for (const pair of this.#pairs) this.#stranded.add(pair);
+    for (const pair of this.#pairs) {
+      for (const lane of pair.lanes) lane.strand();
+      this.#stranded.add(pair);
+    }
     this.#pairs.clear();
   }
 
@@ -159,6 +163,7 @@ export class TcpGate implements LineShape {
       this.#pairs.delete(pair);
       // The other end of a stranded connection hears nothing, not even that it is closed.
       if (this.#stranded.has(pair)) return;
+      for (const lane of pair.lanes) lane.destroy();
       client.destroy();
       upstream.destroy();
     };
@@ -201,13 +206,21 @@ class Lane extends Transform {
       this.#pass(chunk, done);
       return;
     }
-    const packets = this.#line.send(this.#connection, chunk, performance.now());
-    const next = (at: number): void => {
-      const { packet, atMs } = packets[at]!;
-      const after = at + 1 < packets.length ? () => next(at + 1) : done;
-      setTimeout(() => this.#pass(packet, after), Math.max(0, atMs - performance.now()));
+    const send = (at: number): void => {
+      if (this.destroyed) return;
+      const nowMs = performance.now();
+      const sent = this.#line.send(this.#connection, chunk.length - at, nowMs);
+      const end = at + sent.packetBytes;
+      const last = end === chunk.length;
+      setTimeout(
+        () => this.#pass(chunk.subarray(at, end), last ? done : () => {}),
+        Math.max(0, sent.arrivedMs - nowMs),
+      );
+      if (last) return;
+      if (sent.leftMs > nowMs) setTimeout(() => send(end), sent.leftMs - nowMs);
+      else send(end);
     };
-    next(0);
+    send(0);
   }
 
   /** The end of a direction travels like its bytes. */

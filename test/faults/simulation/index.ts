@@ -25,8 +25,8 @@ const PLANTS: readonly Plant[] = [
   {
     name: 'delivered-before-the-answer',
     file: 'modules/forwarder/src/upload.ts',
-    find: 'const outcome = await target.put(file, this.#stop.signal);',
-    replace: 'sealing.delivered(blob); const outcome = await target.put(file, this.#stop.signal);',
+    find: 'const outcome = await target.put(',
+    replace: 'sealing.delivered(blob); const outcome = await target.put(',
   },
   {
     name: 'overlap-applied-twice',
@@ -49,7 +49,7 @@ const PLANTS: readonly Plant[] = [
   {
     name: 'evicted-uncounted',
     file: 'modules/forwarder/src/adapters/outbox.ts',
-    find: 'this.#takeFromLane.run({ lane, count: eviction.count, bytes: eviction.bytes });',
+    find: 'this.#takeFromLane.run({ lane, count: eviction.count, bytes });',
     replace: '',
   },
 ];

@@ -28,7 +28,8 @@ export interface Upload {
  * when the answer to the first was lost. It never overwrites. @throws UploadFailure
  */
 export interface BlobTarget {
-  put(upload: Upload, signal: AbortSignal): Promise<'created' | 'exists'>;
+  /** `progressed` is called with each answer that makes the rest of the upload smaller. */
+  put(upload: Upload, signal: AbortSignal, progressed: () => void): Promise<'created' | 'exists'>;
   /** A small question after silence: why nothing answers, or undefined when something does, whatever it says. */
   silence(signal: AbortSignal): Promise<UploadFailure | undefined>;
 }
@@ -79,8 +80,13 @@ export class AzureBlobTarget implements BlobTarget {
     this.#pace = new Pace(options.timeoutSecs * 1000);
   }
 
-  async put(upload: Upload, signal: AbortSignal): Promise<'created' | 'exists'> {
-    const call = { blob: this.#container.getBlockBlobClient(upload.name), upload, signal };
+  async put(
+    upload: Upload,
+    signal: AbortSignal,
+    progressed: () => void,
+  ): Promise<'created' | 'exists'> {
+    const blob = this.#container.getBlockBlobClient(upload.name);
+    const call = { blob, upload, signal, progressed };
     try {
       return await this.#upload(call);
     } catch (error) {
@@ -132,12 +138,13 @@ export class AzureBlobTarget implements BlobTarget {
   }
 
   async #inBlocks(call: Call): Promise<'created' | 'exists'> {
-    const { blob, upload, signal } = call;
+    const { blob, upload, signal, progressed } = call;
     let blocks: string[] | undefined;
     try {
       blocks = await stageBlocks(blob, upload.body, {
         ask: (bytes, request) => this.#ask(bytes, signal, request),
         pieceBytes: () => this.#pace.pieceBytes,
+        progressed,
       });
     } catch (error) {
       if (codeOf(error as RestError) !== 'AuthorizationPermissionMismatch') throw error;
@@ -161,17 +168,18 @@ export class AzureBlobTarget implements BlobTarget {
     const limitMs = this.#pace.limitMs(bytes);
     const timeout = AbortSignal.timeout(limitMs);
     const startedMs = performance.now();
-    const answered = (): void => this.#pace.answered(bytes, performance.now() - startedMs);
+    const tookMs = (): number => performance.now() - startedMs;
     try {
       const answer = await request(AbortSignal.any([signal, timeout]));
-      answered();
+      this.#pace.answered(bytes, tookMs());
       return answer;
     } catch (error) {
-      if ((error as RestError).statusCode !== undefined) answered();
-      else if (timeout.aborted && !signal.aborted) {
+      if (signal.aborted) throw error;
+      if ((error as RestError).statusCode !== undefined) this.#pace.answered(bytes, tookMs());
+      else if (timeout.aborted) {
         this.#pace.givenUp(bytes);
         throw noAnswerIn(limitMs);
-      }
+      } else this.#pace.cutOff(bytes, tookMs());
       throw error;
     }
   }
@@ -206,6 +214,7 @@ interface Call {
   blob: BlockBlobClient;
   upload: Upload;
   signal: AbortSignal;
+  progressed: () => void;
 }
 
 const noAnswerIn = (ms: number): UploadFailure =>

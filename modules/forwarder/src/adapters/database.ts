@@ -2,7 +2,6 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { ForwarderError } from '../errors.ts';
-import { isDiskFailure, isDiskFull } from './commits.ts';
 
 /** Grows with each change of the tables below; a database of a newer one is refused. */
 const SCHEMA_VERSION = 1;
@@ -57,51 +56,25 @@ CREATE TABLE dead (number INTEGER PRIMARY KEY, lane TEXT NOT NULL, kind TEXT NOT
   diedMs INTEGER NOT NULL, reason TEXT NOT NULL, record TEXT NOT NULL);
 `;
 
-/** A checkpoint every 16 MiB of log instead of 4: pages that each batch touches are written back less often. */
-export const LOG_BYTES = 16 * 1024 * 1024;
-
-export interface DatabaseOptions {
-  /** Size at which the write-ahead log is copied into the file. @default 16 MiB */
-  logBytes?: number;
-  /** Called when the disk is full; true when that has made room. */
-  giveUpReserve?(): boolean;
-}
-
 /**
  * Opens the forwarder's database, made anew when missing. Every commit is on disk when it returns.
  * @throws ForwarderError FWD_STORE_DAMAGED, FWD_STORE_NEWER
  */
-export function openDatabase(file: string, options: DatabaseOptions = {}): Database.Database {
+export function openDatabase(file: string): Database.Database {
   mkdirSync(path.dirname(file), { recursive: true });
   try {
-    return open(file, options);
-  } catch (error) {
-    // On a full disk the files beside the database cannot be made either.
-    const full = isDiskFull(error) || isDiskFailure(error);
-    if (!full || options.giveUpReserve?.() !== true) throw error;
-    return open(file, options);
-  }
-}
-
-function open(file: string, { logBytes = LOG_BYTES }: DatabaseOptions): Database.Database {
-  let db: Database.Database | undefined;
-  try {
-    db = new Database(file);
-    // Takes effect in a new file only; an older one keeps its free pages for itself.
-    db.pragma('auto_vacuum = INCREMENTAL');
+    const db = new Database(file);
     db.pragma('journal_mode = WAL');
     // FULL: the write-ahead log is synced at each commit, so a power cut takes nothing that a receipt covers.
     db.pragma('synchronous = FULL');
     // 4 MiB of pages: enough for the hot end of each table; memory must not grow with the backlog.
     db.pragma('cache_size = -4096');
-    setLogBytes(db, logBytes);
+    // A checkpoint every 16 MiB of log instead of 4: pages that each batch touches are written back less often.
+    db.pragma('wal_autocheckpoint = 4096');
+    db.pragma('journal_size_limit = 67108864');
     migrate(db, file);
-    // The process before may have ended because an fsync failed: then what is read here may be in the memory of the
-    // system only. Copied into the file and synced, it is durable before anything is receipted on the strength of it.
-    db.pragma('wal_checkpoint(PASSIVE)');
     return db;
   } catch (error) {
-    db?.close();
     if (!(error instanceof Error) || !('code' in error)) throw error;
     const code = String(error.code);
     if (code !== 'SQLITE_CORRUPT' && code !== 'SQLITE_NOTADB') throw error;
@@ -112,13 +85,6 @@ function open(file: string, { logBytes = LOG_BYTES }: DatabaseOptions): Database
       error,
     );
   }
-}
-
-/** Size at which the log is copied into the file; after a burst it is cut back to twice this. */
-export function setLogBytes(db: Database.Database, logBytes: number): void {
-  const pageBytes = Number(db.pragma('page_size', { simple: true }));
-  db.pragma(`wal_autocheckpoint = ${Math.floor(logBytes / pageBytes)}`);
-  db.pragma(`journal_size_limit = ${2 * logBytes}`);
 }
 
 /** A second connection for queries: it never waits for the writer, nor the writer for it. */

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import type { InsightKind, InsightRecord, Lane } from '@holdfast/contracts';
 import type Database from 'better-sqlite3';
 import { blobName } from '../domain/blob-name.ts';
-import type { Commit } from './commits.ts';
 
 /** A blob whose records are fixed, not yet known to be at the store. */
 export interface SealedBlob {
@@ -42,7 +41,6 @@ interface Row {
 export class Sealing {
   readonly #db: Database.Database;
   readonly #site: string;
-  readonly #commit: Commit;
   readonly #first: Database.Statement;
   readonly #waiting: Database.Statement;
   readonly #insertBlob: Database.Statement;
@@ -55,9 +53,8 @@ export class Sealing {
   readonly #settle: Database.Statement;
   readonly #bury: Database.Statement;
 
-  constructor(db: Database.Database, site: string, commit: Commit) {
+  constructor(db: Database.Database, site: string) {
     this.#db = db;
-    this.#commit = commit;
     this.#site = site;
     this.#first = db.prepare(
       'SELECT kind, date FROM outbox WHERE lane = ? AND blob IS NULL AND number <= ? ORDER BY number LIMIT 1',
@@ -105,7 +102,7 @@ export class Sealing {
       rows.push(record);
       bytes += record.bytes;
     }
-    return this.#commit(() => this.#fix({ lane, kind, date }, rows));
+    return this.#db.transaction(() => this.#fix({ lane, kind, date }, rows))();
   }
 
   /** Sealed blobs of a lane, oldest first. */
@@ -136,21 +133,21 @@ export class Sealing {
 
   /** The store has it. */
   delivered(blob: SealedBlob): void {
-    this.#commit(() => {
+    this.#db.transaction(() => {
       this.#close(blob, 'delivered');
       this.#db.prepare('UPDATE totals SET blobs = blobs + 1').run();
-    });
+    })();
   }
 
   /** Counts a refusal that is about this blob; gives the number so far. */
   refused(blob: SealedBlob): number {
-    this.#commit(() => this.#refused.run(blob.number));
+    this.#refused.run(blob.number);
     return blob.refusals + 1;
   }
 
   /** Replaces a blob of several records by two halves, so that the good ones part from the bad one. */
   split(blob: SealedBlob): void {
-    this.#commit(() => {
+    this.#db.transaction(() => {
       const rows = this.#records.all(blob.number) as Row[];
       const date = /\/date=(\d{4}-\d{2}-\d{2})\//.exec(blob.name)?.[1] ?? '';
       const half = Math.ceil(rows.length / 2);
@@ -158,12 +155,12 @@ export class Sealing {
         this.#fix({ lane: blob.lane, kind: blob.kind, date }, part);
       }
       this.#deleteBlob.run(blob.number);
-    });
+    })();
   }
 
   /** Gives a record up for good. It stays readable as a dead letter. */
   bury(blob: SealedBlob, reason: string, wallMs: number): void {
-    this.#commit(() => {
+    this.#db.transaction(() => {
       for (const { record } of this.#records.all(blob.number) as Row[]) {
         this.#bury.run(blob.lane, blob.kind, wallMs, reason, record);
       }
@@ -172,7 +169,7 @@ export class Sealing {
         .prepare('DELETE FROM dead WHERE number <= (SELECT MAX(number) FROM dead) - ?')
         .run(DEAD_KEPT_MAX);
       this.#db.prepare('UPDATE totals SET deadOverwritten = deadOverwritten + ?').run(changes);
-    });
+    })();
   }
 
   /** Takes back what waits and what is sealed of kinds that may no longer leave. Not while an upload is under way. */
@@ -184,7 +181,7 @@ export class Sealing {
       }[]
     ).filter(({ kind }) => !allowed.has(kind));
     if (kinds.length === 0) return 0;
-    return this.#commit(() => {
+    return this.#db.transaction(() => {
       let denied = 0;
       for (const { lane, kind } of kinds) {
         const { count, bytes } = this.#db
@@ -198,7 +195,7 @@ export class Sealing {
         denied += count;
       }
       return denied;
-    });
+    })();
   }
 
   #close(blob: SealedBlob, outcome: 'delivered' | 'dead'): void {

@@ -13,7 +13,7 @@ export type Ask = <T>(bytes: number, request: (signal: AbortSignal) => Promise<T
 export async function stageBlocks(
   blob: BlockBlobClient,
   body: Uint8Array,
-  { ask, pieceBytes }: { ask: Ask; pieceBytes(): number },
+  { ask, pieceBytes, progressed }: { ask: Ask; pieceBytes(): number; progressed(): void },
 ): Promise<string[] | undefined> {
   const before = await stagedBefore(blob, ask);
   if (before === undefined) return undefined;
@@ -25,6 +25,7 @@ export async function stageBlocks(
       const piece = body.subarray(at, at + length);
       const id = blockId(body, at, length);
       await ask(length, (abortSignal) => blob.stageBlock(id, piece, length!, { abortSignal }));
+      progressed();
     }
     ids.push(blockId(body, at, length));
     at += length;

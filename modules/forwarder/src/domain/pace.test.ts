@@ -30,6 +30,16 @@ describe('pace of uploads', () => {
     expect(pace.pieceBytes).toBe(4 * 1024 * 1024);
   });
 
+  it('makes smaller pieces for a link that does not hold for them', () => {
+    const pace = new Pace(60_000);
+    const before = pace.pieceBytes;
+    pace.cutOff(before, 10);
+    expect(pace.pieceBytes).toBe(before);
+    pace.cutOff(before, 2_000);
+    expect(pace.pieceBytes).toBe(before / 2);
+    expect(pace.limitMs(0)).toBe(5_000);
+  });
+
   it('learns nothing about pieces from a small request', () => {
     const pace = new Pace(60_000);
     const before = pace.pieceBytes;
@@ -57,5 +67,12 @@ describe('pace of uploads', () => {
 
   it('gives what cannot be cut into pieces the time that its size needs', () => {
     expect(new Pace(60_000).limitMs(2 * 1024 * 1024)).toBeGreaterThan(1_000_000);
+  });
+
+  it('grants whole milliseconds, which is all that timers take', () => {
+    const pace = new Pace(60_000);
+    pace.answered(0, 2_222.2);
+    expect(pace.limitMs(0)).toBe(6_667);
+    expect(Number.isInteger(pace.limitMs(262_145))).toBe(true);
   });
 });

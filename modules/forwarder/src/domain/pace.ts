@@ -6,6 +6,8 @@ const PATIENCE_MS = 5_000;
 /** An answer faster than this lets pieces grow, one slower than that makes them shrink, in ms. */
 const QUICK_MS = 1_500;
 const SLOW_MS = 4_000;
+/** What is cut off sooner says nothing about its size, in ms. */
+const CUT_MS_MIN = 500;
 /** Bytes of one request: 8 KiB pass in a second at 64 kbit/s; from 4 MiB on the answers no longer count. */
 const PIECE_BYTES_MIN = 8 * 1024;
 const PIECE_BYTES_MAX = 4 * 1024 * 1024;
@@ -36,10 +38,10 @@ export class Pace {
     return this.#pieceBytes;
   }
 
-  /** Longest time for one request of so many bytes, in ms. */
+  /** Longest time for one request of so many bytes, in whole ms. */
   limitMs(bytes: number): number {
-    if (bytes <= this.#pieceBytes) return this.#patienceMs;
-    return this.#patienceMs + bytes / BYTES_PER_MS_LEAST;
+    const beyond = bytes <= this.#pieceBytes ? 0 : bytes / BYTES_PER_MS_LEAST;
+    return Math.ceil(this.#patienceMs + beyond);
   }
 
   /** A request with so many bytes has been answered after so many ms. */
@@ -56,6 +58,11 @@ export class Pace {
   givenUp(bytes: number): void {
     this.#doubt = true;
     this.#resize(Math.min(bytes, this.#pieceBytes) / 4);
+  }
+
+  /** A request with so many bytes was cut off after so many ms: a link that does not hold for it needs smaller ones. */
+  cutOff(bytes: number, ms: number): void {
+    if (ms >= CUT_MS_MIN) this.#resize(Math.min(bytes, this.#pieceBytes) / 2);
   }
 
   /** The store has answered something small. If a request was given up just before, the link is slow, not dead. */
