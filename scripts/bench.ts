@@ -1,125 +1,170 @@
 /**
- * `npm run bench [-- --quick] [-- --json]`: what this machine does, each figure beside the limit of its stage measured in
- * the same run, since absolute numbers of two machines or two hours cannot be compared.
+ * `npm run bench`: what this machine does, each figure beside the limit of its stage measured in the same run, since
+ * absolute numbers of two machines or two hours cannot be compared.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { backlogRun, batchedRun, latencyRun, type SiteRun, singlesRun } from './bench/site-runs.ts';
-import { stageLimits } from './bench/stages.ts';
-import { startSite, untilReady } from './demo/site.ts';
-import { MODULES, run } from './steps.ts';
+import { backlogPlots, backlogTables, measureBacklog } from './bench/backlog.ts';
+import { type Bench, buildBundles } from './bench/fresh-site.ts';
+import { commit, machine } from './bench/machine.ts';
+import type { Plot } from './bench/plot.ts';
+import { profileTables } from './bench/profile.ts';
+import { type Results, type Section, type Table, tableText } from './bench/report.ts';
+import { measureSlowDisk, slowDiskTables } from './bench/slow-disk.ts';
+import { measureStages, type Stages, stagesTable } from './bench/stages.ts';
+import { measureSweep, sweepPlots, sweepTables } from './bench/sweep.ts';
+import { measureWholePath, wholePathTables } from './bench/whole-path.ts';
 
 const HELP = `Usage: npm run bench -- [options]
 
-Measures the stages alone, then a whole site with everything durable: one process a module, hub over TLS.
+Measures the stages alone, each beside its own limit, then a whole site with everything durable: one process a module,
+hub over TLS. Without options: stages and site, about three minutes.
 
-  --quick      a few seconds each, for a first look
-  --backlog    also with a backlog of one million readings (some minutes)
-  --json       print one JSON object as the last line
+  --all              every section, about twelve minutes
+  --sweep            also readings a post, assets and signals
+  --backlog          also up to ten million readings that wait
+  --slow-disk        also disks whose sync takes 5 and 20 ms longer (Linux, a C compiler)
+  --profile          also the functions that take the most time under load
+  --only <section>   only this: stages, site, sweep, backlog, slow-disk, profile; may be given several times
+  --quick            a few seconds each, for a first look
+  --results <file>   write the results as JSON, for scripts/benchmarks-doc.ts
+  --json             print the results as one line of JSON at the end
 `;
 
 const { values } = parseArgs({
   options: {
-    quick: { type: 'boolean', default: false },
+    all: { type: 'boolean', default: false },
+    sweep: { type: 'boolean', default: false },
     backlog: { type: 'boolean', default: false },
+    'slow-disk': { type: 'boolean', default: false },
+    profile: { type: 'boolean', default: false },
+    only: { type: 'string', multiple: true },
+    quick: { type: 'boolean', default: false },
+    results: { type: 'string' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
 });
 
-/** What the images hold is what is measured. */
-const BUNDLES = mkdtempSync(path.join(tmpdir(), 'holdfast-bundles-'));
+let stages: Stages | undefined;
 
-/** Each run has a site of its own, so that none drains what another left. */
-async function onFreshSite<T>(run: (site: SiteRun) => Promise<T>): Promise<T> {
-  const folder = mkdtempSync(path.join(tmpdir(), 'holdfast-bench-'));
-  const site = await startSite({ folder, site: 'bench', say: () => {}, bundles: BUNDLES });
-  try {
-    await untilReady(site, MODULES, 60_000);
-    return await run({ site, seconds: values.quick ? 5 : 20 });
-  } finally {
-    await site.stop();
-    rmSync(folder, { recursive: true, force: true });
+/** In the order in which they run and stand in the document. */
+const SECTIONS: {
+  id: string;
+  title: string;
+  /** Also without being asked for. */
+  usual: boolean;
+  measure(bench: Bench): Promise<{ tables: Table[]; plots?: Plot[] }>;
+}[] = [
+  {
+    id: 'site',
+    title: 'The whole path',
+    usual: true,
+    measure: async (bench) => ({
+      tables: wholePathTables(await measureWholePath(bench), stages?.slowest),
+    }),
+  },
+  {
+    id: 'sweep',
+    title: 'How load changes it',
+    usual: false,
+    measure: async (bench) => {
+      const sweep = await measureSweep(bench);
+      return { tables: sweepTables(sweep), plots: sweepPlots(sweep) };
+    },
+  },
+  {
+    id: 'backlog',
+    title: 'How a backlog changes it',
+    usual: false,
+    measure: async (bench) => {
+      const backlog = await measureBacklog(bench, values.quick);
+      return { tables: backlogTables(backlog), plots: backlogPlots(backlog) };
+    },
+  },
+  {
+    id: 'slow-disk',
+    title: 'How a slow disk changes it',
+    usual: false,
+    measure: async (bench) => ({ tables: slowDiskTables(await measureSlowDisk(bench)) }),
+  },
+  {
+    id: 'profile',
+    title: 'Where the time goes',
+    usual: false,
+    measure: async (bench) => ({ tables: await profileTables(bench) }),
+  },
+];
+SECTIONS.unshift({
+  id: 'stages',
+  title: 'Stages and their limits',
+  usual: true,
+  measure: async ({ seconds, say }) => {
+    stages = await measureStages(Math.min(2, seconds / 5), say);
+    return { tables: [stagesTable(stages)] };
+  },
+});
+
+/** Ids of the sections that were asked for. */
+function wanted(): string[] {
+  const { only } = values;
+  const ids = SECTIONS.map(({ id }) => id);
+  const unknown = only?.filter((id) => !ids.includes(id)) ?? [];
+  if (unknown.length > 0) {
+    throw new Error(`--only ${unknown.join(', ')} is not a section; there are ${ids.join(', ')}`);
   }
+  return SECTIONS.filter(({ id, usual }) =>
+    only === undefined
+      ? values.all || usual || values[id as 'sweep' | 'backlog' | 'slow-disk' | 'profile']
+      : only.includes(id),
+  ).map(({ id }) => id);
 }
 
-process.once('exit', () => rmSync(BUNDLES, { recursive: true, force: true }));
-
-const n = (value: number, digits = 0): string =>
-  Number.isFinite(value)
-    ? value.toLocaleString('en-US', { maximumFractionDigits: digits })
-    : 'not known';
-const ratio = (value: number, limit: number): string => `${n((value / limit) * 100, 0)} %`;
-
 async function main(): Promise<void> {
-  console.log('Stage limits, each stage alone in one process');
-  const stages = await stageLimits();
-  for (const [name, value] of Object.entries(stages))
-    console.log(`  ${name.padEnd(58)} ${n(value, 2)}`);
-
-  for (const module of MODULES) {
-    const code = await run('node', [
-      'scripts/build.ts',
-      module,
-      '--out',
-      path.join(BUNDLES, module),
-    ]);
-    if (code !== 0) throw new Error(`the bundle of ${module} could not be built`);
+  const ids = wanted();
+  const startedAt = performance.now();
+  const sofar = (): string => `${Math.round((performance.now() - startedAt) / 1000)} s`;
+  const bench: Bench = {
+    seconds: values.quick ? 5 : 15,
+    say: (line) => console.error(`[${sofar()}] ${line}`),
+    bundles: ids.some((id) => id !== 'stages') ? await buildBundles() : '',
+  };
+  const results: Results = {
+    v: 1,
+    date: new Date().toISOString(),
+    commit: commit(),
+    quick: values.quick,
+    machine: machine(),
+    sections: [],
+  };
+  for (const { id, title, measure } of SECTIONS) {
+    if (!ids.includes(id)) continue;
+    const from = performance.now();
+    const { tables, plots } = await measure(bench);
+    const seconds = (performance.now() - from) / 1000;
+    const section: Section = { id, title, seconds, tables, ...(plots && { plots }) };
+    results.sections.push(section);
+    console.log(`\n${title}\n`);
+    for (const table of tables) console.log(`${tableText(table)}\n`);
+    if (values.results !== undefined) write(values.results, results);
   }
+  console.error(`[${sofar()}] done`);
+  if (values.json) console.log(JSON.stringify(results));
+}
 
-  console.log('\nA whole site, batched sources, as fast as it goes');
-  const batched = await onFreshSite(batchedRun);
-  const slowest = Math.min(
-    ...[
-      stages['journal, append 1000 a commit, rows/s'],
-      stages['inference, window of 12 rows, rows/s'],
-      stages['forwarder, 8 assets, rows/s'],
-    ].map((value) => value ?? Number.POSITIVE_INFINITY),
-  );
-  console.log(
-    `  reading to applied insight      ${n(batched.appliedPerSecond)} readings/s; target 100,000: ${ratio(batched.appliedPerSecond, 100_000)}; slowest stage alone: ${ratio(batched.appliedPerSecond, slowest)}`,
-  );
-  console.log(
-    `  written to disk                 ${n(batched.writtenPerByte, 2)} bytes per byte of reading; target 3`,
-  );
-  for (const module of batched.modules) {
-    console.log(
-      `  ${module.id.padEnd(10)} ${n(module.memoryMb)} MB resident, ${n(module.peakMb)} MB at most; ${n(module.cpuPerSecond, 2)} cores; event loop delay p99 ${n(module.loopDelayMs, 1)} ms; ${n(module.written / 1e6)} MB written`,
-    );
-  }
-
-  console.log('\nSingle posts, each durable before its 202');
-  const singles = await onFreshSite(singlesRun);
-  console.log(
-    `  64 connections                  ${n(singles.perSecond)} posts/s; target 15,000: ${ratio(singles.perSecond, 15_000)}; p50 ${n(singles.latencyMs.p50, 1)} ms, p99 ${n(singles.latencyMs.p99, 1)} ms`,
-  );
-
-  console.log('\nAt 1,000 readings/s');
-  const latency = await onFreshSite(latencyRun);
-  console.log(
-    `  accepted to applied             p50 ${n(latency.latencyMs.p50, 1)} ms (target 15), p99 ${n(latency.latencyMs.p99, 1)} ms (target 50)`,
-  );
-
-  let backlog: Awaited<ReturnType<typeof backlogRun>> | undefined;
-  if (values.backlog) {
-    console.log('\nA backlog of 1,000,000 readings, inference away, then back');
-    backlog = await onFreshSite(backlogRun);
-    for (const module of backlog.modules) {
-      console.log(
-        `  ${module.id.padEnd(10)} ${n(module.memoryMb)} MB resident, ${n(module.peakMb)} MB at most; target ${module.id === 'inference' ? 250 : 150}`,
-      );
-    }
-    console.log(`  drained at                      ${n(backlog.drainPerSecond)} readings/s`);
-  }
-  if (values.json) console.log(JSON.stringify({ stages, batched, singles, latency, backlog }));
+/** After each section, so that an end before the last leaves what there is. */
+function write(file: string, results: Results): void {
+  mkdirSync(path.dirname(path.resolve(file)), { recursive: true });
+  writeFileSync(file, `${JSON.stringify(results, null, 1)}\n`);
 }
 
 if (values.help) process.stdout.write(HELP);
 else {
   try {
     await main();
+    // Clients of the bare limits may still hold a socket.
+    process.exit(0);
   } catch (error) {
     console.error(error instanceof Error ? error.message : String(error));
     process.exitCode = 1;

@@ -19,6 +19,7 @@ export const STATIC_CHECKS: readonly Step[] = [
   { name: 'types', command: 'tsc', args: ['-p', '.'] },
   { name: 'import rules', command: 'node', args: ['scripts/import-rules.ts'] },
   { name: 'published schemas', command: 'node', args: ['scripts/schemas.ts', '--check'] },
+  { name: 'benchmark document', command: 'node', args: ['scripts/benchmarks-doc.ts', '--check'] },
   { name: 'settings tables', command: 'node', args: ['scripts/settings-tables.ts', '--check'] },
   { name: 'planted bugs', command: 'node', args: ['scripts/plants.ts'] },
 ];
