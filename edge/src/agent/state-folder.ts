@@ -1,7 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { replaceFile } from '../replace-file.ts';
 import { EdgeError } from './errors.ts';
 
 /** Linux allows 107 bytes, macOS 103, the workload API fewer than 100. */
@@ -106,8 +107,7 @@ export class StateFolder {
   }
 
   #save(): void {
-    writeFileSync(`${this.#file}.new`, JSON.stringify(this.#durable, null, 2), { mode: 0o600 });
-    renameSync(`${this.#file}.new`, this.#file);
+    replaceFile(this.#file, JSON.stringify(this.#durable, null, 2), 0o600);
   }
 }
 

@@ -1,10 +1,11 @@
 import { randomBytes, webcrypto } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 // The library needs this polyfill to be there before it.
 import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
+import { replaceFile } from '../replace-file.ts';
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const DAY_MS = 86_400_000;
@@ -46,8 +47,8 @@ export async function openAuthority(folder: string, nowMs: number): Promise<Cert
   const caFile = join(folder, 'ca.cert.pem');
   if (!existsSync(keyFile) || !existsSync(caFile)) {
     const made = await makeAuthority(nowMs);
-    writeSecret(keyFile, made.privateKeyPem);
-    writeAtomically(caFile, made.certificatePem, 0o644);
+    replaceFile(keyFile, made.privateKeyPem, 0o600);
+    replaceFile(caFile, made.certificatePem, 0o644);
   }
   const certificate = new x509.X509Certificate(readFileSync(caFile, 'utf8'));
   const key = await importKey(readFileSync(keyFile, 'utf8'));
@@ -115,8 +116,8 @@ class StoredAuthority implements CertificateAuthority {
     const certFile = join(this.#folder, `${file}.cert.pem`);
     if (!existsSync(keyFile) || !this.#isUsable(certFile, names)) {
       const made = await this.issue(names);
-      writeSecret(keyFile, made.privateKeyPem);
-      writeAtomically(certFile, made.certificatePem, 0o644);
+      replaceFile(keyFile, made.privateKeyPem, 0o600);
+      replaceFile(certFile, made.certificatePem, 0o644);
     }
     return { keyFile, certFile };
   }
@@ -176,14 +177,6 @@ async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
 function importKey(pem: string): Promise<webcrypto.CryptoKey> {
   const [der] = x509.PemConverter.decode(pem);
   return webcrypto.subtle.importKey('pkcs8', der!, ALGORITHM, true, ['sign']);
-}
-
-const writeSecret = (path: string, text: string): void => writeAtomically(path, text, 0o600);
-
-function writeAtomically(path: string, text: string, mode: number): void {
-  const temporary = `${path}.${process.pid}.tmp`;
-  writeFileSync(temporary, text, { mode });
-  renameSync(temporary, path);
 }
 
 const ended = (pem: string): string => (pem.endsWith('\n') ? pem : `${pem}\n`);

@@ -5,6 +5,7 @@ export { hostEnvironment, readEnvironment } from './environment.ts';
 export * from './errors.ts';
 export { createLog, errorFields } from './log.ts';
 export * from './port.ts';
+export * from './replace-file.ts';
 export * from './run-module.ts';
 export * from './settings-table.ts';
 export * from './start-host.ts';

@@ -1,16 +1,9 @@
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeSync,
-} from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { check, describeProblems, type Problem } from '@holdfast/contracts';
 import type { z } from 'zod';
 import type { Log } from './port.ts';
+import { replaceFile } from './replace-file.ts';
 
 /** What became of the newest desired document. */
 export interface SettingsVerdict {
@@ -141,18 +134,7 @@ export class SettingsKeeper<Settings extends z.ZodObject> {
   #keep(remembered: Remembered): void {
     try {
       mkdirSync(dirname(this.#file), { recursive: true });
-      const temporary = `${this.#file}.new`;
-      const file = openSync(temporary, 'w', 0o600);
-      try {
-        writeSync(file, JSON.stringify(remembered));
-        fsyncSync(file);
-      } finally {
-        closeSync(file);
-      }
-      renameSync(temporary, this.#file);
-      const folder = openSync(dirname(this.#file), 'r');
-      fsyncSync(folder);
-      closeSync(folder);
+      replaceFile(this.#file, JSON.stringify(remembered));
     } catch (error) {
       this.#log.error('Settings are in force but could not be kept on disk', {
         file: this.#file,

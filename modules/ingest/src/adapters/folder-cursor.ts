@@ -1,4 +1,5 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { replaceFile } from '@holdfast/module-host';
 
 /** How far a file has been read: everything before `offset` is in the journal. */
 export interface FileCursor {
@@ -34,14 +35,6 @@ export class FolderCursor {
   }
 
   write(cursor: FileCursor): void {
-    const temporary = `${this.#path}.new`;
-    const file = openSync(temporary, 'w', 0o600);
-    try {
-      writeSync(file, JSON.stringify(cursor));
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(temporary, this.#path);
+    replaceFile(this.#path, JSON.stringify(cursor));
   }
 }

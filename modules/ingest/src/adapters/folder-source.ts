@@ -1,7 +1,7 @@
-import { mkdir, readdir, rename, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Journal } from '@holdfast/journal';
-import type { Log } from '@holdfast/module-host';
+import { type Log, replaceFile } from '@holdfast/module-host';
 import { formatOfFile } from '../domain/read-chunk.ts';
 import { codeOf } from '../errors.ts';
 import { isBusy, type Pipeline } from '../pipeline.ts';
@@ -112,7 +112,7 @@ export class FolderSource implements Source {
     const target = await freeName(folder, name);
     if (refused > 0) {
       const report = { file: name, accepted, refused, problems };
-      await writeFile(`${target}.problems.json`, `${JSON.stringify(report, undefined, 2)}\n`);
+      replaceFile(`${target}.problems.json`, `${JSON.stringify(report, undefined, 2)}\n`);
     }
     await rename(path, target);
     this.#parts.log.info('File taken in', { file: name, accepted, refused });

@@ -130,7 +130,8 @@ class RejectDatabase {
   constructor(path: string) {
     this.#db = new Database(path);
     this.#db.pragma('journal_mode = WAL');
-    this.#db.pragma('synchronous = OFF');
+    // NORMAL: synced around checkpoints only. Without that a power cut would damage the file, and stop the next start.
+    this.#db.pragma('synchronous = NORMAL');
     this.#db.pragma(`wal_autocheckpoint = ${LOG_PAGES}`);
     this.#db.exec(
       `CREATE TABLE IF NOT EXISTS rejects (id INTEGER PRIMARY KEY AUTOINCREMENT, timeMs INTEGER NOT NULL,
