@@ -13,6 +13,8 @@ export class Receiver {
   readonly messages: ReadingsMessage[] = [];
   /** No receipt goes out while true. */
   silent = false;
+  /** Told of the rows of each batch when they are applied, before their receipt goes out. */
+  onApplied: ((values: readonly (number | null)[]) => void) | undefined;
   readonly #stream = new StreamReceiver<ReadingsMessage>({ parkedMax: 16 }, []);
   readonly #transport;
 
@@ -59,10 +61,10 @@ export class Receiver {
     const rows = batch.assets.flatMap(({ seq, values }) =>
       seq.map((number, row) => ({ seq: number, value: values[0]?.[row] ?? null })),
     );
-    for (const row of rows.sort((a, b) => a.seq - b.seq)) {
-      if (row.seq < from) continue;
+    const fresh = rows.filter(({ seq }) => seq >= from).sort((a, b) => a.seq - b.seq);
+    for (const row of fresh)
       this.applied.push({ stream: batch.stream, epoch: batch.epoch, ...row });
-    }
+    this.onApplied?.(fresh.map(({ value }) => value));
   }
 }
 
@@ -111,7 +113,12 @@ export function aHub(random?: () => number): MemoryHub {
 
 /** ingest in this process, on a hub in memory. */
 export async function startSite(
-  options: { hub?: MemoryHub; receiver?: Receiver; folder?: string } = {},
+  options: {
+    hub?: MemoryHub;
+    receiver?: Receiver;
+    folder?: string;
+    environment?: Record<string, string>;
+  } = {},
 ): Promise<Site> {
   const hub = options.hub ?? aHub();
   const receiver = options.receiver ?? new Receiver(hub);
@@ -122,6 +129,7 @@ export async function startSite(
     HOLDFAST_DATA_DIR: folder,
     HOLDFAST_HTTP_PORT: '0',
     HOLDFAST_HTTP_AUTH: 'none',
+    ...options.environment,
   };
   const ingest = await startHost(definition, readEnvironment(definition, variables), {
     transport: hub.transport('ingest'),

@@ -1,4 +1,6 @@
 import type { Scenario } from '../scenario.ts';
+import { powerIngestProcess } from './ingest.ts';
 import { powerJournal } from './journal.ts';
+import { powerRejectLog } from './reject-log.ts';
 
-export const scenarios: readonly Scenario[] = [powerJournal];
+export const scenarios: readonly Scenario[] = [powerJournal, powerIngestProcess, powerRejectLog];

@@ -22,6 +22,8 @@ const open = (): Journal =>
     wallMs: () => 1_000,
     lookbackSpan: 64,
     freeBytesMax: 256 * 1024,
+    // A small one is copied into the file often: that is where the order of syncs matters.
+    ...(Number(seed) % 4 === 0 ? {} : { logBytes: 384 * 1024 }),
   });
 const say = (said: Said): void => void writeSync(1, `${JSON.stringify(said)}\n`);
 
