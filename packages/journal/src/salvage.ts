@@ -1,9 +1,10 @@
-import { closeSync, existsSync, fsyncSync, openSync, readSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { ChunkSearch } from './chunk-search.ts';
 import { DamagedPages } from './damaged-pages.ts';
 import { PAGE_BYTES, prepareSchema } from './database.ts';
+import { hasRollback, headOf } from './file-head.ts';
 import { writeGap } from './gap.ts';
 import { IdempotencyKeys } from './idempotency-keys.ts';
 import { keysIn } from './key-proof.ts';
@@ -272,23 +273,10 @@ export function troubleBefore(path: string, mark: FoundMark | undefined): string
     if (known || (wal?.frames.length ?? 0) > 0) return 'the file is empty or gone';
     return undefined;
   }
+  // The power failed while the file was being made, before it was a journal: SQLite undoes that by itself.
+  if (hasRollback(path)) return undefined;
   if (head.toString('latin1', 0, 16) !== 'SQLite format 3\0') return 'the file has no header';
   if (head.readUInt16BE(16) !== PAGE_BYTES) return 'the header names another size of pages';
   if (wal?.broken) return 'acknowledged frames of the log are broken';
   return undefined;
-}
-
-function headOf(path: string): Buffer {
-  let file: number;
-  try {
-    file = openSync(path, 'r');
-  } catch {
-    return Buffer.alloc(0);
-  }
-  try {
-    const head = Buffer.alloc(100);
-    return head.subarray(0, readSync(file, head, 0, head.length, 0));
-  } finally {
-    closeSync(file);
-  }
 }

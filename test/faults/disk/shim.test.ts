@@ -86,6 +86,14 @@ test('records what changes files and names, in order, and nothing of other folde
   ]);
 });
 
+test('gives a recorded run a boot id of its own', async () => {
+  const own = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  expect(await run('bootId')).toBe(own);
+  const other = await run('bootId', { record: path.join(root, 'log') });
+  expect(other).toMatch(/^[0-9a-f-]{36}$/);
+  expect(other).not.toBe(own);
+});
+
 test('records writes of worker threads and of promises', async () => {
   const names = plain(await recorded('threads'));
   for (let thread = 0; thread < 4; thread += 1) {

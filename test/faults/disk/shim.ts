@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
@@ -7,6 +7,7 @@ import {
   readFileSync,
   realpathSync,
   renameSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -47,10 +48,17 @@ export function shimEnvironment(options: ShimOptions): Record<string, string> {
     LD_PRELOAD: before === undefined ? built.library : `${built.library} ${before}`,
     HOLDFAST_SHIM_FOLDER: folder,
     HOLDFAST_SHIM_CONTROL: path.resolve(control),
-    ...(options.record === undefined ? {} : { HOLDFAST_SHIM_RECORD: path.resolve(options.record) }),
+    ...(options.record === undefined ? {} : recording(path.resolve(options.record))),
     // What goes through a ring of the kernel passes no function of libc.
     UV_USE_IO_URING: '0',
   };
+}
+
+/** The run gets a boot id of its own: whoever looks at the disk after the cut lives in another one. */
+function recording(log: string): Record<string, string> {
+  const bootId = `${log}.boot-id`;
+  writeFileSync(bootId, `${randomUUID()}\n`);
+  return { HOLDFAST_SHIM_RECORD: log, HOLDFAST_SHIM_BOOT_ID: bootId };
 }
 
 /** Why the shim cannot be used on this machine, or undefined when it can. */

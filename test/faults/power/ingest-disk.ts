@@ -31,6 +31,8 @@ export function readJournal<T>(
 ): T {
   const journal = openJournal(path.join(data, 'journal.db'));
   try {
+    const { salvage } = journal;
+    mustHold(salvage === undefined, `it is taken for damaged: ${salvage?.reason}`);
     const values = new Set<number>();
     for (const { partition, stream, receipted, lost } of journal.streams) {
       mustHold(lost === 0, `${stream} reports ${lost} lost, and nothing was damaged`);

@@ -59,6 +59,8 @@ async function run(round: Round): Promise<Counts> {
       ledger.take(lines[taken]!.said);
     const journal = open(image);
     try {
+      const { salvage } = journal;
+      mustHold(salvage === undefined, `it is taken for damaged: ${salvage?.reason}`);
       ledger.check(journal);
       goesOn(journal);
     } finally {

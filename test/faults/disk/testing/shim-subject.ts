@@ -147,8 +147,10 @@ function mapped(): void {
   db.exec('CREATE TABLE a (b)');
 }
 
+const bootId = (): string => fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+
 const actions: Record<string, () => unknown> = {
-  ...{ files, threads, sqlite, endless, writes, each, clock, dates, mapped },
+  ...{ files, threads, sqlite, endless, writes, each, clock, dates, mapped, bootId },
 };
 const said = await actions[action]!();
 if (action !== 'clock' && said !== '') console.log(said ?? 'done');
