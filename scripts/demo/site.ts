@@ -28,6 +28,8 @@ export interface SiteOptions {
   site: string;
   say: (line: string) => void;
   backoffScale?: number;
+  /** What the edge keeps: keys, queues, data of the modules. @default `edge` in the folder */
+  stateDir?: string;
   /** Folder with a bundle of each module, as in the images; without it the modules run from their sources. */
   bundles?: string;
   /** Starts another program instead of a module's own, by module id; wins over `bundles`. */
@@ -54,7 +56,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     edge = await startEdge({
       template: settings === undefined ? TEMPLATE : templateWith(settings, folder),
       projectDir: ROOT,
-      stateDir: path.join(folder, 'edge'),
+      stateDir: options.stateDir ?? path.join(folder, 'edge'),
       environment: {
         HOLDFAST_SITE: options.site,
         HOLDFAST_HTTP_TOKEN: token,
