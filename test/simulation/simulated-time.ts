@@ -127,11 +127,10 @@ export class SimulatedTime {
     return true;
   }
 
-  /** Lets promises that are settled go on. */
-  settle(): Promise<void> {
-    return new Promise((resolve) => {
-      real.setImmediate(resolve);
-    });
+  /** Lets promises go on until all wait for a timer; a file that is synced in the background is waited for. */
+  async settle(): Promise<void> {
+    do await new Promise((resolve) => real.setImmediate(resolve));
+    while (process.getActiveResourcesInfo().includes('FSReqCallback'));
   }
 
   /** @internal A timer begins anew. */

@@ -365,11 +365,13 @@ export class World implements Surroundings {
     this.store.mode = 'up';
     this.store.loseAnswer = 0;
     this.#answerLoss = 0;
-    for (const name of MODULES) this.disk.setFull(name, false);
+    for (const name of MODULES) {
+      this.disk.setFull(name, false);
+      this.#connect(name);
+    }
     let flush: { life: Life; done: boolean } | undefined;
     for (let turn = 0; ; turn += 1) {
       if (turn > CALM_STEPS_MAX) throw new Violation(`nothing comes to rest: ${this.#waiting()}`);
-      for (const name of MODULES) this.#connect(name);
       await this.#step();
       if (turn % 20 !== 0 || this.#waiting() !== '') continue;
       const life = this.#lives.get('forwarder')!;
