@@ -34,6 +34,13 @@ export class SimulatedStore {
             settled(() => (typeof answer === 'string' ? resolve(answer) : reject(answer)));
           });
         }),
+      holds: (name, recordsHash) =>
+        new Promise((resolve, reject) => {
+          this.#requests.push(() => {
+            const there = this.blobs.get(name)?.metadata.recordsHash === recordsHash;
+            settled(() => (this.mode === 'down' ? reject(nobody()) : resolve(there)));
+          });
+        }),
       silence: () =>
         new Promise((resolve) => {
           this.#requests.push(() => {

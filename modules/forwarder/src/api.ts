@@ -1,6 +1,7 @@
 import { check, describeProblems } from '@holdfast/contracts';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
+import { isDamage } from './adapters/damage.ts';
 import type { InsightReader } from './adapters/insight-reader.ts';
 
 /** A time as ms since 1970 or as ISO 8601. */
@@ -37,7 +38,12 @@ const DeadQuery = z.strictObject({ limit: limit(100, 1_000) });
 /** The site's own window on its insights. Nothing in it leaves the site by itself: whoever asks is at the site. */
 export function addRoutes(
   http: FastifyInstance,
-  sources: { reader: InsightReader; lanes(): Record<string, unknown> },
+  sources: {
+    reader: InsightReader;
+    lanes(): Record<string, unknown>;
+    /** Ends the process, when the database turns out to be damaged. */
+    fatal(error: Error): never;
+  },
 ): void {
   const { reader } = sources;
   const route = <S extends z.ZodType>(
@@ -48,7 +54,12 @@ export function addRoutes(
     http.get(path, (request, reply) => {
       const query = check(schema, request.query);
       if (!query.ok) return refuse(reply, describeProblems(query.problems));
-      return answer(query.value);
+      try {
+        return answer(query.value);
+      } catch (error) {
+        if (isDamage(error)) sources.fatal(error as Error);
+        throw error;
+      }
     });
   };
   route('/v1/insights', InsightsQuery, (query) => ({ insights: reader.insights(query) }));

@@ -16,6 +16,7 @@ import {
   newDetector,
   observe,
 } from './domain/anomaly.ts';
+import { addOpen } from './domain/open-rows.ts';
 import { type OutcomeRow, type RowSource, rowsByAsset } from './domain/outcome-rows.ts';
 import {
   closeAll,
@@ -27,6 +28,7 @@ import {
 } from './domain/rollup.ts';
 import type { SegmentColumns } from './domain/score-segment.ts';
 import { skippedParts } from './domain/skipped-parts.ts';
+import { openKey } from './domain/steering.ts';
 
 /** The settings that matter while a batch is applied. */
 export interface ApplyRules {
@@ -51,6 +53,9 @@ export class Application {
   readonly #assets = new Map<string, AssetState>();
   #staged = new Map<string, AssetState>();
   #records: InsightRecord[] = [];
+  readonly #damaged: string[] = [];
+  /** Readings in open rollups, by stream and epoch: what the loss of a state would cost. */
+  #open: Record<string, number> = {};
 
   /** @param options.origin identity of this database, for the ids of its gap records */
   constructor(options: {
@@ -65,7 +70,28 @@ export class Application {
     this.#outbox = options.outbox;
     this.#site = options.site;
     this.#origin = options.origin;
-    for (const [name, state] of this.#store.assets()) this.#assets.set(name, state);
+    for (const [name, state] of this.#store.assets((name) => this.#damaged.push(name))) {
+      this.#assets.set(name, state);
+      addOpen(this.#open, state.rollups, 1);
+    }
+  }
+
+  /** Records what the states of assets have lost: readings that were counted in rollups not yet closed. */
+  settleStates(): void {
+    const known = this.#store.open ?? {};
+    for (const { stream, epoch, through } of this.#store.positions()) {
+      const key = openKey({ stream, epoch });
+      const count = (known[key] ?? 0) - (this.#open[key] ?? 0);
+      if (count <= 0) continue;
+      const rolled = this.#damaged.map((name) =>
+        this.#store.lastRolledSeq(name, { stream, epoch }),
+      );
+      const first = rolled.length === 0 ? 1 : Math.min(...rolled) + 1;
+      const reason = 'counted in rollups that were damaged before they were closed';
+      this.#store.recordLoss({ source: stream, first, last: through, count, reason });
+    }
+    for (const name of this.#damaged) this.#store.forgetAsset(name);
+    this.#damaged.length = 0;
   }
 
   /** Applies the rows of one batch from sequence number `from` on. */
@@ -121,7 +147,15 @@ export class Application {
 
   /** Writes what the calls before have left to write; the last call in a transaction. */
   finish(rules: ApplyRules, wallMs: number): void {
-    for (const [name, state] of this.#staged) this.#store.setAsset(name, state);
+    const open = { ...this.#open };
+    for (const [name, state] of this.#staged) {
+      this.#store.setAsset(name, state);
+      const before = this.#assets.get(name);
+      if (before !== undefined) addOpen(open, before.rollups, -1);
+      addOpen(open, state.rollups, 1);
+    }
+    this.#store.open = open;
+    this.#recordLosses(wallMs);
     this.#outbox.append(this.#records, rules.kept, wallMs);
     this.#records = [];
     for (const { lane, first, last, count } of this.#outbox.evict(rules.outboxBytesMax)) {
@@ -138,12 +172,14 @@ export class Application {
   keep(): void {
     for (const [name, state] of this.#staged) this.#assets.set(name, state);
     this.#staged = new Map();
+    this.#open = this.#store.open ?? {};
   }
 
   /** The transaction has failed. */
   discard(): void {
     this.#staged = new Map();
     this.#records = [];
+    this.#store.open = this.#open;
   }
 
   /** Assets with a rollup that is still counting. */
@@ -161,6 +197,17 @@ export class Application {
 
   get assetCount(): number {
     return this.#assets.size;
+  }
+
+  #recordLosses(wallMs: number): void {
+    for (const loss of this.#store.takeLosses()) {
+      // The count of gaps makes the id unique: the same range may be hit again.
+      const { gaps } = this.#store.totals();
+      const id = `g-${this.#origin}-${loss.source.replace('lane:', '')}-${loss.first}-${loss.last}-${gaps}`;
+      const record: GapRecord = { id, site: this.#site, kind: 'gap', t: wallMs, ...loss };
+      this.#store.putGap(record);
+      this.#records.push(record);
+    }
   }
 
   #touch(asset: string): AssetState {

@@ -4,13 +4,18 @@ import { type InsightKind, LANES } from '@holdfast/contracts';
 import type { ModuleHost, RunningModule } from '@holdfast/module-host';
 import type Database from 'better-sqlite3';
 import { AzureBlobTarget, type BlobTarget } from './adapters/blob-target.ts';
-import { openDatabase, openForReading } from './adapters/database.ts';
+import { isDamage, markDamaged, storeDamaged } from './adapters/damage.ts';
+import { openForReading } from './adapters/database.ts';
 import { InsightReader } from './adapters/insight-reader.ts';
 import { InsightStore } from './adapters/insight-store.ts';
 import { LossLedger } from './adapters/loss-ledger.ts';
+import { damageCounts } from './adapters/losses.ts';
 import { Outbox } from './adapters/outbox.ts';
+import { provenTransaction } from './adapters/proof.ts';
+import { quarantined } from './adapters/quarantine.ts';
 import { Sealing } from './adapters/sealing.ts';
 import { parseStorageAddress } from './adapters/storage-address.ts';
+import { openStore } from './adapters/store.ts';
 import { addRoutes } from './api.ts';
 import { Application, type ApplyRules } from './apply.ts';
 import type { Environment, Settings } from './config.ts';
@@ -43,12 +48,26 @@ export async function startForwarder(
   const { log, clock, env } = host;
   const known = (host.settingsVersion ?? 1) > 0;
   const file = path.join(env.HOLDFAST_DATA_DIR, 'forwarder.db');
-  const db = openDatabase(file);
+  const site = env.HOLDFAST_SITE;
+  const db = openStore(file, { log, site, wallMs: clock.wallMs() });
+  const fatal = (error: Error): never => {
+    const damage = [error, error.cause].find(isDamage) as Error | undefined;
+    if (damage === undefined) return host.fatal(error);
+    markDamaged(file, damage);
+    return host.fatal(storeDamaged(damage.message, error));
+  };
+  const guarded = <Result>(read: () => Result): Result => {
+    try {
+      return read();
+    } catch (error) {
+      if (isDamage(error)) fatal(error as Error);
+      throw error;
+    }
+  };
   const readDb = openForReading(file);
   const store = new InsightStore(db);
   const outbox = new Outbox(db);
   const metrics = createForwarderMetrics(host.metrics);
-  const site = env.HOLDFAST_SITE;
   const meta = new Meta(db);
   const losses = new LossLedger(db);
   const application = new Application({ store, outbox, losses, site, origin: meta.origin() });
@@ -62,18 +81,19 @@ export async function startForwarder(
     application,
     receipts,
     metrics,
-    transaction: (work) => db.transaction(work)(),
+    transaction: (work) => provenTransaction(db, work),
     parkedMax: host.settings.parkedMax,
     rules: applyRules(host.settings, known),
     rollupIdleMs: host.settings.rollup.idleSecs * 1000,
     clock,
     log,
-    fatal: (error) => host.fatal(error),
+    fatal,
   });
   const targetFor = (settings: Settings) =>
     options.target === undefined
       ? makeTarget(env, settings)
       : { target: options.target, problem: undefined };
+  pipeline.recordLosses();
   const first = targetFor(host.settings);
   if (first.problem !== undefined) {
     // No store at all may be what the user wants; an address that cannot be used is a mistake.
@@ -92,23 +112,32 @@ export async function startForwarder(
     rules: uploadRules(host.settings, known),
     target: first.target,
     held: meta.get('held') === '1',
+    fatal,
+    onLoss: () => pipeline.recordLosses(),
     onStep: options.onStep,
   });
   const imbalance = (): number => imbalanceOf(outbox);
   observeStores(host.metrics, {
     outbox,
-    totals: () => store.totals(),
-    positions: () => store.positions(),
+    totals: () => guarded(() => store.totals()),
+    positions: () => guarded(() => store.positions()),
     segmentBytes: () => store.segmentBytes,
     linkUp: () => uploader.link.state === 'up',
     imbalance,
     wallMs: () => clock.wallMs(),
   });
-  addRoutes(host.http, { reader: new InsightReader(readDb), lanes: () => ({ ...outbox.lanes() }) });
+  const reader = new InsightReader(readDb);
+  addRoutes(host.http, { reader, lanes: () => ({ ...outbox.lanes() }), fatal });
   const audit = (): void => {
-    const records = imbalance();
-    if (records === 0) return;
-    log.error('The accounting of the lanes does not hold', { code: 'FWD_LANE_IMBALANCE', records });
+    try {
+      const records = imbalance();
+      if (records === 0) return;
+      const code = 'FWD_LANE_IMBALANCE';
+      log.error('The accounting of the lanes does not hold', { code, records });
+      fatal(storeDamaged(`the accounting of the lanes is off by ${records} records`));
+    } catch (error) {
+      fatal(error as Error);
+    }
   };
   audit();
   const timers = [
@@ -119,7 +148,7 @@ export async function startForwarder(
   uploader.start();
 
   const hold = (held: boolean) => () => {
-    meta.set('held', held ? '1' : '0');
+    provenTransaction(db, () => meta.set('held', held ? '1' : '0'));
     uploader.setHeld(held);
     return { status: 200, payload: { held } };
   };
@@ -134,16 +163,19 @@ export async function startForwarder(
       uploader.apply(uploadRules(settings, true), next.target);
     },
     status: () =>
-      statusOf({
-        store,
-        outbox,
-        application,
-        pipeline,
-        receipts,
-        metrics,
-        uploader,
-        targetProblem,
-      }),
+      guarded(() =>
+        statusOf({
+          store,
+          outbox,
+          application,
+          pipeline,
+          receipts,
+          metrics,
+          uploader,
+          targetProblem,
+          damage: () => damageOf(db, reader),
+        }),
+      ),
     flush: async () => {
       const assets = pipeline.closeAll();
       const left = await uploader.flush(FLUSH_MS);
@@ -255,6 +287,15 @@ function imbalanceOf(outbox: Outbox): number {
   return off;
 }
 
+/** What damage has cost, and where the damaged files are; nothing when there was none. */
+function damageOf(db: Database.Database, reader: InsightReader): Record<string, unknown> {
+  const counts = damageCounts(db);
+  if (Object.keys(counts).length === 0 && reader.damaged === 0) return {};
+  return {
+    damage: { ...counts, unreadable: reader.damaged, quarantine: quarantined(db.name).at(-1) },
+  };
+}
+
 function statusOf(parts: {
   store: InsightStore;
   outbox: Outbox;
@@ -264,6 +305,7 @@ function statusOf(parts: {
   metrics: ReturnType<typeof createForwarderMetrics>;
   uploader: Uploader;
   targetProblem: string | undefined;
+  damage(): Record<string, unknown>;
 }): Record<string, unknown> {
   const { store, outbox, application, pipeline, uploader } = parts;
   const totals = store.totals();
@@ -284,6 +326,7 @@ function statusOf(parts: {
     rollups: totals.rollups,
     lanes: outbox.lanes(),
     blobs: totals.blobs,
+    ...parts.damage(),
     gaps: totals.gaps,
     overwritten: {
       segments: totals.segmentsOverwritten,

@@ -100,6 +100,11 @@ export class ScoresPipeline {
     this.#options.receipts.connected();
   }
 
+  /** Makes gap records of losses that have none yet. */
+  recordLosses(): void {
+    this.#commit(() => this.#options.application.settleStates());
+  }
+
   /** Ends the rollups of assets that have sent nothing for a while. Gives how many assets. */
   closeIdle(): number {
     const before = this.#options.clock.monotonicMs() - this.rollupIdleMs;

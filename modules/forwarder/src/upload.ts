@@ -2,6 +2,7 @@ import type { InsightKind, Lane } from '@holdfast/contracts';
 import type { Clock, Log } from '@holdfast/module-host';
 import { fileOf } from './adapters/blob-file.ts';
 import type { BlobTarget } from './adapters/blob-target.ts';
+import { isDamage } from './adapters/damage.ts';
 import type { Outbox } from './adapters/outbox.ts';
 import type { SealedBlob, Sealing } from './adapters/sealing.ts';
 import { failureOf, type UploadFailure } from './adapters/upload-failure.ts';
@@ -35,6 +36,10 @@ export interface UploaderOptions {
   rules: UploadRules;
   target: BlobTarget | undefined;
   held: boolean;
+  /** Ends the process. */
+  fatal(error: Error): never;
+  /** Something was given up and must be named in a gap record. */
+  onLoss(): void;
   onStep?: ((step: UploadStep, blob: SealedBlob) => void) | undefined;
 }
 
@@ -103,7 +108,8 @@ export class Uploader {
   }
 
   start(): void {
-    this.#running = Promise.all(this.#courses.map((course) => this.#follow(course)));
+    // A course that fails has ended the process already; the other still lets go of its blob.
+    this.#running = Promise.allSettled(this.#courses.map((course) => this.#follow(course)));
   }
 
   /** Lets uploads under way finish for a while, then cuts them; they are repeated after the next start. */
@@ -157,7 +163,7 @@ export class Uploader {
 
   async #follow(course: Course): Promise<void> {
     while (!this.#stopping) {
-      const worked = await this.#step(course);
+      const worked = await this.#step(course).catch((error: Error) => this.#options.fatal(error));
       // A turn of the event loop between two blobs, so that incoming scores never wait for more than one.
       if (worked) await new Promise(setImmediate);
       else await course.wakeup.wait(course.everyMs);
@@ -251,6 +257,7 @@ export class Uploader {
       let blob = sealed.find(({ number }) => (this.#blobPauses.get(number)?.untilMs ?? 0) <= now);
       if (blob === undefined && sealed.length < SEALED_MAX) {
         blob = sealing.seal(lane, this.#rules, this.#due.get(lane) ?? 0);
+        if (sealing.takeGivenUp() > 0) this.#options.onLoss();
         if (blob !== undefined) onStep?.('sealed', blob);
       }
       if (blob === undefined) continue;
@@ -263,7 +270,12 @@ export class Uploader {
   async #upload(target: BlobTarget, blob: SealedBlob): Promise<void> {
     const { sealing, site, metrics, onStep } = this.#options;
     try {
-      const file = fileOf(blob, { sealing, site, policyHash: this.#rules.policyHash });
+      const records = sealing.records(blob);
+      if (records === undefined) {
+        await this.#recover(target, blob);
+        return;
+      }
+      const file = fileOf(blob, records, { site, policyHash: this.#rules.policyHash });
       const outcome = await target.put(file, this.#stop.signal, () => this.link.progressed());
       onStep?.('uploaded', blob);
       sealing.delivered(blob);
@@ -272,6 +284,7 @@ export class Uploader {
       this.#blobPauses.delete(blob.number);
       this.link.worked();
     } catch (error) {
+      if (isDamage(error)) throw error;
       if (this.#stop.signal.aborted) return;
       const failure = failureOf(error);
       this.#failures++;
@@ -279,6 +292,19 @@ export class Uploader {
       if (failure.failure === 'blob') this.#refused(blob, failure);
       else this.link.failed(failure);
     }
+  }
+
+  /** A record of this blob is damaged: what becomes of the others depends on whether the store has it already. */
+  async #recover(target: BlobTarget, blob: SealedBlob): Promise<void> {
+    const { sealing, log, onLoss } = this.#options;
+    const there = await target.holds(blob.name, blob.recordsHash, this.#stop.signal);
+    sealing.recover(blob, there);
+    this.link.worked();
+    log.error('A sealed blob has a damaged record', {
+      ...{ code: 'FWD_STORE_DAMAGED', blob: blob.name, records: blob.count },
+      atTheStore: there ?? 'unknown',
+    });
+    onLoss();
   }
 
   #refused(blob: SealedBlob, failure: UploadFailure): void {

@@ -222,7 +222,8 @@ export const KILL_POINTS: readonly KillPoint[] = [
 
   point(11, 'before', 'seal', {
     ...{ process: 'forwarder', file: `${FORWARDER}/adapters/sealing.ts`, place: 'before' },
-    anchor: 'for (const row of rows) this.#assign.run(number, row.number);',
+    anchor:
+      'for (const row of rows) this.#assign.run(number, sealedSum(outboxSum(row), number), row.number);',
   }),
   point(11, 'after', 'seal', {
     ...UPLOAD,

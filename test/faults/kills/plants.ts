@@ -47,8 +47,8 @@ const positionApart: Plant = {
 const receiptBeforeCommit: Plant = {
   name: 'receipt-before-commit',
   file: 'modules/forwarder/src/forwarder.ts',
-  find: 'transaction: (work) => db.transaction(work)(),',
-  replace: 'transaction: (work) => void setTimeout(() => db.transaction(work)(), 200),',
+  find: 'transaction: (work) => provenTransaction(db, work),',
+  replace: 'transaction: (work) => void setTimeout(() => provenTransaction(db, work), 200),',
 };
 
 /** Records are off the outbox before the store has them. */

@@ -32,6 +32,11 @@ export interface BlobTarget {
   put(upload: Upload, signal: AbortSignal, progressed: () => void): Promise<'created' | 'exists'>;
   /** A small question after silence: why nothing answers, or undefined when something does, whatever it says. */
   silence(signal: AbortSignal): Promise<UploadFailure | undefined>;
+  /**
+   * Whether these records are at the store under this name, whole; undefined when the store does not let us look.
+   * @throws UploadFailure
+   */
+  holds(name: string, recordsHash: string, signal: AbortSignal): Promise<boolean | undefined>;
 }
 
 export interface BlobTargetOptions {
@@ -117,6 +122,25 @@ export class AzureBlobTarget implements BlobTarget {
     return undefined;
   }
 
+  async holds(
+    name: string,
+    recordsHash: string,
+    signal: AbortSignal,
+  ): Promise<boolean | undefined> {
+    const blob = this.#container.getBlockBlobClient(name);
+    try {
+      const found = await this.#ask(0, signal, (abortSignal) =>
+        blob.getProperties({ abortSignal }),
+      );
+      return isSame(found, recordsHash);
+    } catch (error) {
+      if ((error as RestError).statusCode === 404) return false;
+      // The right to look is missing; any other refusal is about the credentials, and passes.
+      if (codeOf(error as RestError) === 'AuthorizationPermissionMismatch') return undefined;
+      throw failureOf(error);
+    }
+  }
+
   async #upload(call: Call): Promise<'created' | 'exists'> {
     try {
       if (this.#mayStage && call.upload.body.length > this.#pace.pieceBytes) {
@@ -186,8 +210,7 @@ export class AzureBlobTarget implements BlobTarget {
 
   /** The name is taken, or may be, most likely by our own upload whose answer was lost. */
   async #compare({ blob, upload, signal }: Call, refusal: Error): Promise<'exists'> {
-    const wanted = upload.metadata;
-    let found: { metadata?: Record<string, string>; contentLength?: number };
+    let found: Properties;
     try {
       found = await this.#ask(0, signal, (abortSignal) => blob.getProperties({ abortSignal }));
     } catch (error) {
@@ -197,12 +220,7 @@ export class AzureBlobTarget implements BlobTarget {
       if (isTaken(refusal)) return 'exists';
       throw refusal;
     }
-    const metadata = new Map(
-      Object.entries(found.metadata ?? {}).map(([name, value]) => [name.toLowerCase(), value]),
-    );
-    const same = metadata.get('recordshash') === wanted.recordsHash;
-    const whole = Number(metadata.get('bytes')) === found.contentLength;
-    if (same && whole) return 'exists';
+    if (isSame(found, upload.metadata.recordsHash)) return 'exists';
     throw new UploadFailure('blob', 'the name is taken by a blob with other records', {
       status: 409,
     });
@@ -215,6 +233,20 @@ interface Call {
   upload: Upload;
   signal: AbortSignal;
   progressed: () => void;
+}
+
+interface Properties {
+  metadata?: Record<string, string>;
+  contentLength?: number;
+}
+
+/** Whether what is at the store has these records, and all its bytes. */
+function isSame(found: Properties, recordsHash: string): boolean {
+  const metadata = new Map(
+    Object.entries(found.metadata ?? {}).map(([name, value]) => [name.toLowerCase(), value]),
+  );
+  const whole = Number(metadata.get('bytes')) === found.contentLength;
+  return metadata.get('recordshash') === recordsHash && whole;
 }
 
 const noAnswerIn = (ms: number): UploadFailure =>

@@ -3,6 +3,10 @@ import type Database from 'better-sqlite3';
 import type { DetectorState } from '../domain/anomaly.ts';
 import type { RollupState } from '../domain/rollup.ts';
 import { packSegment, type SegmentColumns } from '../domain/score-segment.ts';
+import { countDamage, type Loss, recordLoss, takeLosses } from './losses.ts';
+import { proofOf } from './proof.ts';
+import { provenAsset } from './proven-rows.ts';
+import { sumOf } from './row-sum.ts';
 
 /** Everything remembered about one asset between batches. */
 export interface AssetState {
@@ -93,19 +97,59 @@ export class InsightStore {
     this.count({ skipped: count });
   }
 
-  *assets(): Generator<[string, AssetState]> {
-    for (const row of this.#db.prepare('SELECT name, state FROM asset').iterate()) {
-      const { name, state } = row as { name: string; state: string };
-      yield [name, JSON.parse(state) as AssetState];
+  /** States that prove themselves; the names of the others are given to `damaged`. */
+  *assets(damaged: (name: string) => void): Generator<[string, AssetState]> {
+    for (const row of this.#db.prepare('SELECT name, state, sum FROM asset').iterate()) {
+      const { name, state, sum } = row as { name: string; state: string; sum: number | null };
+      const proven = provenAsset(name, state, sum);
+      if (proven === undefined) damaged(name);
+      else yield [name, proven];
     }
   }
 
   setAsset(name: string, state: AssetState): void {
+    const text = JSON.stringify(state);
     this.#run(
-      'INSERT INTO asset (name, state) VALUES (?, ?) ON CONFLICT DO UPDATE SET state = excluded.state',
+      `INSERT INTO asset (name, state, sum) VALUES (?, ?, ?)
+        ON CONFLICT DO UPDATE SET state = excluded.state, sum = excluded.sum`,
       name,
-      JSON.stringify(state),
+      text,
+      sumOf('asset', [name], text),
     );
+  }
+
+  /** Takes out a state that is damaged. */
+  forgetAsset(name: string): void {
+    this.#run('DELETE FROM asset WHERE name = ?', name);
+    countDamage(this.#db, 'assets', 1);
+  }
+
+  /** Last row in the kept rollups of an asset. */
+  lastRolledSeq(asset: string, { stream, epoch }: { stream: string; epoch: string }): number {
+    const rows = this.#prepared('SELECT record FROM rollup WHERE asset = ?').pluck().all(asset);
+    return (rows as string[])
+      .map((record) => JSON.parse(record) as RollupRecord)
+      .filter((record) => record.stream === stream && record.epoch === epoch)
+      .reduce((last, record) => Math.max(last, record.lastSeq), 0);
+  }
+
+  /** Readings in open rollups, by `openKey`, as they were when last committed; null when that is not known. */
+  get open(): Record<string, number> | null {
+    return proofOf(this.#db).open;
+  }
+
+  /** Goes into the proof at the end of the transaction. */
+  set open(counts: Record<string, number>) {
+    proofOf(this.#db).open = counts;
+  }
+
+  recordLoss(loss: Loss): void {
+    recordLoss(this.#db, loss);
+  }
+
+  /** Losses that are to become gap records in this transaction. */
+  takeLosses(): Loss[] {
+    return takeLosses(this.#db);
   }
 
   totals(): Totals {
@@ -123,14 +167,15 @@ export class InsightStore {
 
   /** The later record of an anomaly replaces the earlier. */
   putAnomaly(record: AnomalyRecord): void {
+    const columns = [record.anomaly, record.asset, record.startT, record.endT];
+    const text = JSON.stringify(record);
     this.#run(
-      `INSERT INTO anomaly (id, asset, startT, endT, record) VALUES (?, ?, ?, ?, ?)
-        ON CONFLICT (id) DO UPDATE SET endT = excluded.endT, record = excluded.record`,
-      record.anomaly,
-      record.asset,
-      record.startT,
-      record.endT,
-      JSON.stringify(record),
+      `INSERT INTO anomaly (id, asset, startT, endT, record, sum) VALUES (?, ?, ?, ?, ?, ?)
+        ON CONFLICT (id) DO UPDATE SET endT = excluded.endT, record = excluded.record,
+          sum = excluded.sum`,
+      ...columns,
+      text,
+      sumOf('anomaly', columns, text),
     );
     if (record.phase === 'opened') this.count({ anomalies: 1 });
   }
@@ -146,18 +191,25 @@ export class InsightStore {
   }
 
   putRollup(record: RollupRecord): void {
+    const columns = [record.asset, record.minuteT, record.part];
+    const text = JSON.stringify(record);
     this.#run(
-      'INSERT INTO rollup (asset, minuteT, part, record) VALUES (?, ?, ?, ?)',
-      record.asset,
-      record.minuteT,
-      record.part,
-      JSON.stringify(record),
+      'INSERT INTO rollup (asset, minuteT, part, record, sum) VALUES (?, ?, ?, ?, ?)',
+      ...columns,
+      text,
+      sumOf('rollup', columns, text),
     );
     this.count({ rollups: 1 });
   }
 
   putGap(record: GapRecord): void {
-    this.#run('INSERT INTO gap (t, record) VALUES (?, ?)', record.t, JSON.stringify(record));
+    const text = JSON.stringify(record);
+    this.#run(
+      'INSERT INTO gap (t, record, sum) VALUES (?, ?, ?)',
+      record.t,
+      text,
+      sumOf('gap', [record.t], text),
+    );
     this.count({ gaps: 1 });
   }
 
@@ -169,13 +221,12 @@ export class InsightStore {
       if (t < firstT) firstT = t;
       if (t > lastT) lastT = t;
     }
+    const head = [asset, firstT, lastT, columns.t.length];
     this.#run(
-      'INSERT INTO segment (asset, firstT, lastT, rows, body) VALUES (?, ?, ?, ?, ?)',
-      asset,
-      firstT,
-      lastT,
-      columns.t.length,
+      'INSERT INTO segment (asset, firstT, lastT, rows, body, sum) VALUES (?, ?, ?, ?, ?, ?)',
+      ...head,
       body,
+      sumOf('segment', head, body),
     );
     this.#segmentBytes += body.length;
   }

@@ -120,7 +120,7 @@ class World {
   #settle(how: 'deliver' | 'refuse', lane: (typeof LANES)[number]): void {
     const [blob] = this.sealing.sealed(lane, 1);
     if (blob === undefined) return;
-    const ids = this.sealing.records(blob).map(({ id }) => id);
+    const ids = this.sealing.records(blob)!.map(({ id }) => id);
     if (how === 'deliver') {
       this.sealing.delivered(blob);
       for (const id of ids) this.model.places.set(id, `delivered in ${blob.name}`);

@@ -1,6 +1,7 @@
 import type { InsightKind, InsightRecord, Lane } from '@holdfast/contracts';
 import type Database from 'better-sqlite3';
 import { EVICTION_ORDER, eventDate, LANE_OF, type LaneCounts } from '../domain/lanes.ts';
+import { outboxSum } from './row-sum.ts';
 
 /** A run of records that had to go to make room. */
 export interface Eviction {
@@ -24,6 +25,7 @@ type Sums = Record<Lane, { produced: number; denied: number; pending: number; by
  * dead` holds as before. The outbox owns a record from `append` until `Sealing` settles or buries it.
  */
 export class Outbox {
+  readonly #newest: Database.Statement;
   readonly #insert: Database.Statement;
   readonly #addToLane: Database.Statement;
   readonly #lanes: Database.Statement;
@@ -35,8 +37,10 @@ export class Outbox {
   readonly #bytes: Database.Statement;
 
   constructor(db: Database.Database) {
+    this.#newest = db.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").pluck();
     this.#insert = db.prepare(
-      'INSERT INTO outbox (lane, kind, date, bytes, addedMs, record) VALUES (?, ?, ?, ?, ?, ?)',
+      `INSERT INTO outbox (number, lane, kind, date, bytes, addedMs, record, sum)
+        VALUES (@number, @lane, @kind, @date, @bytes, @addedMs, @record, @sum)`,
     );
     this.#addToLane = db.prepare(
       `UPDATE lane SET produced = produced + @produced, denied = denied + @denied,
@@ -75,6 +79,7 @@ export class Outbox {
   append(records: readonly InsightRecord[], kept: ReadonlySet<InsightKind>, wallMs: number): void {
     if (records.length === 0) return;
     const sums: Partial<Sums> = {};
+    let number = Number(this.#newest.get() ?? 0);
     for (const record of records) {
       const lane = LANE_OF[record.kind];
       sums[lane] ??= { produced: 0, denied: 0, pending: 0, bytes: 0 };
@@ -86,7 +91,9 @@ export class Outbox {
       }
       const text = JSON.stringify(record);
       const bytes = Buffer.byteLength(text);
-      this.#insert.run(lane, record.kind, eventDate(record), bytes, wallMs, text);
+      const row = { number: ++number, lane, kind: record.kind, date: eventDate(record) };
+      const content = { ...row, bytes, addedMs: wallMs, record: text };
+      this.#insert.run({ ...content, sum: outboxSum(content) });
       sum.pending++;
       sum.bytes += bytes;
     }

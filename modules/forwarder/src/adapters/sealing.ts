@@ -1,7 +1,18 @@
 import { createHash } from 'node:crypto';
-import type { InsightKind, InsightRecord, Lane } from '@holdfast/contracts';
+import {
+  INSIGHT_KINDS,
+  type InsightKind,
+  type InsightRecord,
+  type Lane,
+} from '@holdfast/contracts';
 import type Database from 'better-sqlite3';
 import { blobName } from '../domain/blob-name.ts';
+import { LANE_OF } from '../domain/lanes.ts';
+import { storeDamaged } from './damage.ts';
+import { countDamage, recordLoss } from './losses.ts';
+import { proofOf, provenTransaction } from './proof.ts';
+import { type OutboxRow, outboxRowHolds } from './proven-rows.ts';
+import { outboxSum, sealedSum, sumOf } from './row-sum.ts';
 
 /** A blob whose records are fixed, not yet known to be at the store. */
 export interface SealedBlob {
@@ -25,15 +36,16 @@ export interface SealLimits {
 /** Dead letters kept for inspection; beyond, the oldest go. The count in the lane stays. */
 const DEAD_KEPT_MAX = 10_000;
 
-interface Row {
-  number: number;
-  bytes: number;
-  addedMs: number;
-  record: string;
-}
+const ROW = 'number, lane, kind, date, blob, bytes, addedMs, record, sum';
+
+/** Why a record is a dead letter that no store has refused. */
+const DAMAGED = 'damaged in the database of the forwarder';
+const UNKNOWN =
+  'sealed together with a damaged record, and the store does not tell whether it has the blob';
 
 /**
- * Blobs from seal to delivery. States: **waiting** (record in `outbox`, `blob` null) -> **sealed** (row in `blob`,
+ * Blobs from seal to delivery. No record is sealed or uploaded whose checksum does not hold; it becomes a dead letter
+ * and a loss. States: **waiting** (record in `outbox`, `blob` null) -> **sealed** (row in `blob`,
  * records point to it; name and content never change from here on, whatever happens) -> **delivered** (all rows
  * gone, counted) or **split** into two sealed ones or, when it is one record, **dead** (moved to `dead`, counted).
  * Each step is one transaction, so a crash repeats the upload at most, under the same name.
@@ -52,26 +64,25 @@ export class Sealing {
   readonly #deleteRecords: Database.Statement;
   readonly #settle: Database.Statement;
   readonly #bury: Database.Statement;
+  #givenUp = 0;
 
   constructor(db: Database.Database, site: string) {
     this.#db = db;
     this.#site = site;
     this.#first = db.prepare(
-      'SELECT kind, date FROM outbox WHERE lane = ? AND blob IS NULL AND number <= ? ORDER BY number LIMIT 1',
+      `SELECT ${ROW} FROM outbox WHERE lane = ? AND blob IS NULL AND number <= ? ORDER BY number LIMIT 1`,
     );
     this.#waiting = db.prepare(
-      `SELECT number, bytes, addedMs, record FROM outbox
+      `SELECT ${ROW} FROM outbox
         WHERE lane = ? AND kind = ? AND date = ? AND blob IS NULL ORDER BY number LIMIT ?`,
     );
     this.#insertBlob = db.prepare(
-      `INSERT INTO blob (lane, kind, name, recordsHash, count, bytes, oldestMs)
-        VALUES (@lane, @kind, @name, @recordsHash, @count, @bytes, @oldestMs)`,
+      `INSERT INTO blob (lane, kind, name, recordsHash, count, bytes, oldestMs, sum)
+        VALUES (@lane, @kind, @name, @recordsHash, @count, @bytes, @oldestMs, @sum)`,
     );
-    this.#assign = db.prepare('UPDATE outbox SET blob = ? WHERE number = ?');
+    this.#assign = db.prepare('UPDATE outbox SET blob = ?, sum = ? WHERE number = ?');
     this.#sealed = db.prepare('SELECT * FROM blob WHERE lane = ? ORDER BY number LIMIT ?');
-    this.#records = db.prepare(
-      'SELECT number, bytes, addedMs, record FROM outbox WHERE blob = ? ORDER BY number',
-    );
+    this.#records = db.prepare(`SELECT ${ROW} FROM outbox WHERE blob = ? ORDER BY number`);
     this.#refused = db.prepare('UPDATE blob SET refusals = refusals + 1 WHERE number = ?');
     this.#deleteBlob = db.prepare('DELETE FROM blob WHERE number = ?');
     this.#deleteRecords = db.prepare('DELETE FROM outbox WHERE blob = ?');
@@ -81,7 +92,7 @@ export class Sealing {
         WHERE lane = @lane`,
     );
     this.#bury = db.prepare(
-      'INSERT INTO dead (lane, kind, diedMs, reason, record) VALUES (?, ?, ?, ?, ?)',
+      'INSERT INTO dead (lane, kind, diedMs, reason, record, sum) VALUES (?, ?, ?, ?, ?, ?)',
     );
   }
 
@@ -91,18 +102,43 @@ export class Sealing {
    * @returns undefined when none waits
    */
   seal(lane: Lane, limits: SealLimits, through: number): SealedBlob | undefined {
-    const first = this.#first.get(lane, through) as { kind: InsightKind; date: string } | undefined;
+    const first = this.#first.get(lane, through) as OutboxRow | undefined;
     if (first === undefined) return undefined;
-    const { kind, date } = first;
-    const rows: Row[] = [];
+    const { date } = first;
+    const kind = first.kind as InsightKind;
+    const rows: OutboxRow[] = [];
+    const damaged: OutboxRow[] = outboxRowHolds(first) ? [] : [first];
     let bytes = 0;
     for (const row of this.#waiting.iterate(lane, kind, date, limits.recordsMax)) {
-      const record = row as Row;
+      const record = row as OutboxRow;
+      if (record.number === damaged[0]?.number) continue;
+      if (!outboxRowHolds(record)) {
+        damaged.push(record);
+        continue;
+      }
       if (rows.length > 0 && bytes + record.bytes > limits.bytesMax) break;
       rows.push(record);
       bytes += record.bytes;
     }
-    return this.#db.transaction(() => this.#fix({ lane, kind, date }, rows))();
+    if (rows.length + damaged.length === 0) {
+      throw storeDamaged(`record ${first.number} of the outbox is missing in an index`);
+    }
+    const blob = provenTransaction(this.#db, () => {
+      if (damaged.length > 0) this.#giveUp(lane, damaged, DAMAGED);
+      return rows.length === 0 ? undefined : this.#fix({ lane, kind, date }, rows);
+    });
+    // Before a blob leaves, all that led to it is in the database itself: a log that is lost afterwards takes back
+    // only what nobody outside has seen.
+    this.#db.pragma('wal_checkpoint(TRUNCATE)');
+    proofOf(this.#db).keepAside();
+    return blob ?? this.seal(lane, limits, through);
+  }
+
+  /** Records given up since the last call. */
+  takeGivenUp(): number {
+    const count = this.#givenUp;
+    this.#givenUp = 0;
+    return count;
   }
 
   /** Sealed blobs of a lane, oldest first. */
@@ -125,18 +161,40 @@ export class Sealing {
     return this.#first.get(lane, through) !== undefined || this.sealed(lane, 1).length > 0;
   }
 
-  records(blob: SealedBlob): InsightRecord[] {
-    return (this.#records.all(blob.number) as Row[]).map(
-      ({ record }) => JSON.parse(record) as InsightRecord,
-    );
+  /** Its records as they were sealed; undefined when one of them is damaged or missing: see `recover`. */
+  records(blob: SealedBlob): InsightRecord[] | undefined {
+    const rows = this.#records.all(blob.number) as OutboxRow[];
+    if (!rows.every(outboxRowHolds) || hashOf(rows) !== blob.recordsHash) return undefined;
+    return rows.map(({ record }) => JSON.parse(record) as InsightRecord);
+  }
+
+  /**
+   * Settles a blob of which a record is damaged. Its name may be at the store already, with all records in it, so
+   * nothing of it goes under another name unless the store says that it has none.
+   * @param there whether the store has the blob as it was sealed; undefined when that cannot be known
+   */
+  recover(blob: SealedBlob, there: boolean | undefined): void {
+    if (there === true) {
+      this.delivered(blob);
+      return;
+    }
+    const rows = this.#records.all(blob.number) as OutboxRow[];
+    const damaged = rows.filter((row) => !outboxRowHolds(row));
+    const whole = rows.filter((row) => !damaged.includes(row));
+    provenTransaction(this.#db, () => {
+      if (damaged.length > 0) this.#giveUp(blob.lane, damaged, DAMAGED);
+      if (there === undefined) this.#giveUp(blob.lane, whole, UNKNOWN);
+      else for (const row of whole) this.#assign.run(null, outboxSum(row), row.number);
+      this.#deleteBlob.run(blob.number);
+    });
   }
 
   /** The store has it. */
   delivered(blob: SealedBlob): void {
-    this.#db.transaction(() => {
+    provenTransaction(this.#db, () => {
       this.#close(blob, 'delivered');
       this.#db.prepare('UPDATE totals SET blobs = blobs + 1').run();
-    })();
+    });
   }
 
   /** Counts a refusal that is about this blob; gives the number so far. */
@@ -147,55 +205,96 @@ export class Sealing {
 
   /** Replaces a blob of several records by two halves, so that the good ones part from the bad one. */
   split(blob: SealedBlob): void {
-    this.#db.transaction(() => {
-      const rows = this.#records.all(blob.number) as Row[];
+    provenTransaction(this.#db, () => {
+      const rows = this.#records.all(blob.number) as OutboxRow[];
+      // Damaged since it was refused: the next try finds it.
+      if (!rows.every(outboxRowHolds)) return;
       const date = /\/date=(\d{4}-\d{2}-\d{2})\//.exec(blob.name)?.[1] ?? '';
       const half = Math.ceil(rows.length / 2);
       for (const part of [rows.slice(0, half), rows.slice(half)]) {
         this.#fix({ lane: blob.lane, kind: blob.kind, date }, part);
       }
       this.#deleteBlob.run(blob.number);
-    })();
+    });
   }
 
   /** Gives a record up for good. It stays readable as a dead letter. */
   bury(blob: SealedBlob, reason: string, wallMs: number): void {
-    this.#db.transaction(() => {
-      for (const { record } of this.#records.all(blob.number) as Row[]) {
-        this.#bury.run(blob.lane, blob.kind, wallMs, reason, record);
+    provenTransaction(this.#db, () => {
+      for (const { record } of this.#records.all(blob.number) as OutboxRow[]) {
+        this.#keepDead({ lane: blob.lane, kind: blob.kind, diedMs: wallMs, reason, record });
       }
       this.#close(blob, 'dead');
-      const { changes } = this.#db
-        .prepare('DELETE FROM dead WHERE number <= (SELECT MAX(number) FROM dead) - ?')
-        .run(DEAD_KEPT_MAX);
-      this.#db.prepare('UPDATE totals SET deadOverwritten = deadOverwritten + ?').run(changes);
-    })();
+    });
   }
 
   /** Takes back what waits and what is sealed of kinds that may no longer leave. Not while an upload is under way. */
   denyAllBut(allowed: ReadonlySet<InsightKind>): number {
-    const kinds = (
-      this.#db.prepare('SELECT DISTINCT lane, kind FROM outbox').all() as {
-        lane: Lane;
-        kind: InsightKind;
-      }[]
-    ).filter(({ kind }) => !allowed.has(kind));
+    const kinds = INSIGHT_KINDS.filter((kind) => !allowed.has(kind) && this.#waits(kind));
     if (kinds.length === 0) return 0;
-    return this.#db.transaction(() => {
+    return provenTransaction(this.#db, () => {
       let denied = 0;
-      for (const { lane, kind } of kinds) {
+      for (const kind of kinds) {
+        const lane = LANE_OF[kind];
+        const where = `(lane = @lane AND kind = @kind AND blob IS NULL)
+          OR blob IN (SELECT number FROM blob WHERE lane = @lane AND kind = @kind)`;
         const { count, bytes } = this.#db
           .prepare(
-            'SELECT COUNT(*) AS count, SUM(bytes) AS bytes FROM outbox WHERE kind = ? AND lane = ?',
+            `SELECT COUNT(*) AS count, COALESCE(SUM(bytes), 0) AS bytes FROM outbox WHERE ${where}`,
           )
-          .get(kind, lane) as { count: number; bytes: number };
-        this.#db.prepare('DELETE FROM outbox WHERE kind = ? AND lane = ?').run(kind, lane);
+          .get({ lane, kind }) as { count: number; bytes: number };
+        this.#db.prepare(`DELETE FROM outbox WHERE ${where}`).run({ lane, kind });
         this.#db.prepare('DELETE FROM blob WHERE kind = ? AND lane = ?').run(kind, lane);
         this.#settle.run({ lane, delivered: 0, denied: count, dead: 0, bytes });
         denied += count;
       }
       return denied;
-    })();
+    });
+  }
+
+  /** Whether records of a kind are here. By index: the whole outbox may be large. */
+  #waits(kind: InsightKind): boolean {
+    const lane = LANE_OF[kind];
+    const found = this.#db.prepare(
+      `SELECT EXISTS (SELECT 1 FROM outbox WHERE lane = @lane AND kind = @kind AND blob IS NULL)
+        OR EXISTS (SELECT 1 FROM blob WHERE lane = @lane AND kind = @kind)`,
+    );
+    return found.pluck().get({ lane, kind }) === 1;
+  }
+
+  /** Records that never leave: dead letters, counted, and to be named in a gap record. */
+  #giveUp(lane: Lane, rows: readonly OutboxRow[], reason: string): void {
+    if (rows.length === 0) return;
+    let bytes = 0;
+    for (const row of rows) {
+      // As text in a string: what is damaged is not JSON any more, and readers of dead letters expect JSON.
+      const record = reason === DAMAGED ? JSON.stringify(String(row.record)) : row.record;
+      this.#keepDead({ lane, kind: String(row.kind), diedMs: Date.now(), reason, record });
+      this.#db.prepare('DELETE FROM outbox WHERE number = ?').run(row.number);
+      bytes += Number.isSafeInteger(row.bytes) ? row.bytes : 0;
+    }
+    this.#settle.run({ lane, delivered: 0, denied: 0, dead: rows.length, bytes });
+    const [first, last] = [rows[0]!.number, rows[rows.length - 1]!.number];
+    recordLoss(this.#db, { source: `lane:${lane}`, first, last, count: rows.length, reason });
+    countDamage(this.#db, 'records', rows.length);
+    this.#givenUp += rows.length;
+  }
+
+  #keepDead(letter: {
+    lane: string;
+    kind: string;
+    diedMs: number;
+    reason: string;
+    record: string;
+  }): void {
+    const { lane, kind, diedMs, reason, record } = letter;
+    const columns = [lane, kind, diedMs, reason];
+    const { lastInsertRowid } = this.#bury.run(...columns, record, sumOf('dead', columns, record));
+    const { changes } = this.#db
+      .prepare('DELETE FROM dead WHERE number <= ?')
+      .run(Number(lastInsertRowid) - DEAD_KEPT_MAX);
+    if (changes === 0) return;
+    this.#db.prepare('UPDATE totals SET deadOverwritten = deadOverwritten + ?').run(changes);
   }
 
   #close(blob: SealedBlob, outcome: 'delivered' | 'dead'): void {
@@ -205,14 +304,12 @@ export class Sealing {
     this.#settle.run({ lane, delivered: 0, denied: 0, dead: 0, [outcome]: changes, bytes });
   }
 
-  #fix(group: { lane: Lane; kind: InsightKind; date: string }, rows: readonly Row[]): SealedBlob {
-    const hash = createHash('sha256');
-    let bytes = 0;
-    for (const row of rows) {
-      hash.update(row.record).update('\n');
-      bytes += row.bytes;
-    }
-    const recordsHash = hash.digest('hex');
+  #fix(
+    group: { lane: Lane; kind: InsightKind; date: string },
+    rows: readonly OutboxRow[],
+  ): SealedBlob {
+    const bytes = rows.reduce((sum, row) => sum + row.bytes, 0);
+    const recordsHash = hashOf(rows);
     const [first, last] = [rows[0]!.number, rows[rows.length - 1]!.number];
     const name = blobName({ ...group, site: this.#site, first, last, recordsHash });
     const blob = {
@@ -224,8 +321,27 @@ export class Sealing {
       bytes,
     };
     const { addedMs: oldestMs } = rows[0]!;
-    const number = Number(this.#insertBlob.run({ ...blob, oldestMs }).lastInsertRowid);
-    for (const row of rows) this.#assign.run(number, row.number);
+    const sum = blobSum(blob);
+    const number = Number(this.#insertBlob.run({ ...blob, oldestMs, sum }).lastInsertRowid);
+    for (const row of rows) this.#assign.run(number, sealedSum(outboxSum(row), number), row.number);
     return { number, ...blob, refusals: 0 };
   }
 }
+
+/** SHA-256 of the records as they stand in the outbox, one a line. */
+export function hashOf(rows: readonly { record: string }[]): string {
+  const hash = createHash('sha256');
+  for (const { record } of rows) hash.update(record).update('\n');
+  return hash.digest('hex');
+}
+
+/** Checksum of a sealed blob; its number and its refusals are not part of it. */
+export const blobSum = ({
+  lane,
+  kind,
+  name,
+  recordsHash,
+  count,
+  bytes,
+}: Omit<SealedBlob, 'number' | 'refusals'>): number =>
+  sumOf('blob', [lane, kind, recordsHash, count, bytes], name);
