@@ -178,6 +178,13 @@ export const withReserve =
 
 const codeOf = (error: unknown): unknown => (error as { code?: unknown }).code;
 
+/** What only damage can cause; `SQLITE_ERROR`: a statement of ours does not fit the tables that are there. */
+export function isDamage(error: unknown): boolean {
+  return /^(JOURNAL_DAMAGED|SQLITE_ERROR|SQLITE_NOTADB|SQLITE_CORRUPT.*)$/.test(
+    String(codeOf(error)),
+  );
+}
+
 /** The errors of SQLite that an owner can do something about, by code; everything else as it is. */
 export function asJournalError(error: unknown, path: string): unknown {
   const code = (error as { code?: unknown }).code;

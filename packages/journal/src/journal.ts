@@ -2,7 +2,13 @@ import { writeFileSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import type Database from 'better-sqlite3';
 import { ChunkWriter, chunkEnd } from './chunk-writer.ts';
-import { asJournalError, type InTransaction, transactions, withReserve } from './database.ts';
+import {
+  asJournalError,
+  type InTransaction,
+  isDamage,
+  transactions,
+  withReserve,
+} from './database.ts';
 import { DiskUsage } from './disk-usage.ts';
 import { JournalError } from './errors.ts';
 import { Housekeeping } from './housekeeping.ts';
@@ -68,6 +74,10 @@ export class Journal {
       return new Journal(opened, options);
     } catch (error) {
       opened.db.close();
+      if (opened.salvage === undefined && isDamage(error)) {
+        noteDamage(options.path, (error as Error).message);
+        return Journal.open(options);
+      }
       throw asJournalError(error, options.path);
     }
   }

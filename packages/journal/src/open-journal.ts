@@ -1,6 +1,6 @@
 import { copyFileSync, linkSync, rmSync } from 'node:fs';
 import Database from 'better-sqlite3';
-import { asJournalError, LOCK_WAIT_MS, openDatabase } from './database.ts';
+import { asJournalError, isDamage, LOCK_WAIT_MS, openDatabase } from './database.ts';
 import { JournalError } from './errors.ts';
 import { readMark } from './mark.ts';
 import { damageNoted } from './note-damage.ts';
@@ -71,9 +71,7 @@ function openWhole(options: JournalOptions): OpenedJournal | string {
     rmSync(tornWalPath(path), { force: true });
     return { db, salvage: undefined, uncertainEnd: torn && mark?.exact !== true };
   } catch (error) {
-    const { code, message } = error as { code?: string; message: string };
-    // A statement that cannot even be prepared: the list of tables is damaged.
-    if (code === 'JOURNAL_DAMAGED' || code === 'SQLITE_ERROR') return message;
+    if (isDamage(error)) return (error as Error).message;
     rmSync(tornWalPath(path), { force: true });
     throw error;
   }

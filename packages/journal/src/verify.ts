@@ -16,7 +16,8 @@ export function schemaSum(db: Database.Database): number {
   const rows = db
     .prepare(
       `SELECT name, rootpage, sql FROM sqlite_schema
-        WHERE name IN ('setting', 'stream', 'key', 'streamCopy') OR name GLOB 'chunk_*' ORDER BY name`,
+        WHERE tbl_name IN ('setting', 'stream', 'key', 'streamCopy') OR tbl_name GLOB 'chunk_*'
+        ORDER BY name`,
     )
     .raw()
     .all();
@@ -34,8 +35,9 @@ export function verifyJournal(db: Database.Database, path: string, mark?: FoundM
   const names = new Set(
     db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").pluck().all() as string[],
   );
+  const used = mark?.streams.some(({ appended }) => appended > 0) === true;
   if (names.size === 0) {
-    if (mark?.streams.some(({ appended }) => appended > 0)) throw wrong('it is empty');
+    if (used) throw wrong('it is empty');
     return;
   }
   const ours = names.has('stream') && names.has('setting');
@@ -53,6 +55,7 @@ export function verifyJournal(db: Database.Database, path: string, mark?: FoundM
     if (found !== 'ok') throw wrong(found.replaceAll('\n', ' '));
   }
   const rows = db.prepare('SELECT * FROM stream ORDER BY partition').all() as StreamRow[];
+  if (rows.length === 0 && used) throw wrong('streams are missing');
   if (names.has('streamCopy')) verifyCopies(db, rows, wrong);
   const bound = markOf(rows, mark);
   if (bound !== undefined) {

@@ -6,18 +6,42 @@ import type { Seeded } from '@holdfast/testkit';
 const PAGE = 4_096;
 const FRAME = PAGE + 24;
 
-/** Damages one file; says what was done, or undefined when there is nothing to damage. */
-export function damageFile(path: string, random: Seeded): string | undefined {
+export interface Damage {
+  text: string;
+  /** How many bits were flipped; infinite for anything larger. */
+  bits: number;
+}
+
+/** Damages one file; undefined when there is nothing to damage. */
+export function damageFile(path: string, random: Seeded): Damage | undefined {
   if (!existsSync(path)) return undefined;
   const { size } = statSync(path);
   if (size === 0) return undefined;
   const kind = random.int(1, 10);
-  if (kind <= 5) return flip(path, random);
-  if (kind <= 7) return overwrite(path, random);
-  return truncate(path, size, random);
+  if (kind <= 4) return flip(path, random);
+  if (kind <= 5) return flipNear(path, random) ?? flip(path, random);
+  const text = kind <= 7 ? overwrite(path, random) : truncate(path, size, random);
+  return { text, bits: Number.POSITIVE_INFINITY };
 }
 
-function flip(path: string, random: Seeded): string {
+/** Words near which a single bit can lie about much: positions, keys, tables, heads of chunks. */
+const WORDS = ['stream/', '00000000', 'key-', 'hfkey', 'CREATE TABLE', '[[["'];
+
+/** One bit, close to one of these words. */
+function flipNear(path: string, random: Seeded): Damage | undefined {
+  const bytes = readFileSync(path);
+  const word = random.pick(WORDS);
+  const places: number[] = [];
+  for (let at = bytes.indexOf(word); at >= 0; at = bytes.indexOf(word, at + 1)) places.push(at);
+  if (places.length === 0) return undefined;
+  const near = random.pick(places) + random.int(-24, 48);
+  const at = Math.max(0, Math.min(bytes.length - 1, near));
+  bytes[at] = bytes[at]! ^ (1 << random.int(0, 7));
+  writeFileSync(path, bytes);
+  return { text: `bit flipped at ${at}, near ${word}`, bits: 1 };
+}
+
+function flip(path: string, random: Seeded): Damage {
   const bytes = readFileSync(path);
   const bits = random.chance(0.5) ? random.int(1, 4) : random.int(1, 64);
   // Half of them close together, half of them near the start, where everything hangs on little.
@@ -27,7 +51,7 @@ function flip(path: string, random: Seeded): string {
     bytes[at] = bytes[at]! ^ (1 << random.int(0, 7));
   }
   writeFileSync(path, bytes);
-  return `${bits} bits flipped within ${reach} bytes`;
+  return { text: `${bits} bits flipped within ${reach} bytes`, bits };
 }
 
 function overwrite(path: string, random: Seeded): string {

@@ -1,4 +1,5 @@
 import type { Scenario } from '../scenario.ts';
+import { journalDamage } from './journal-damage.ts';
 import { storeDamage } from './store-damage.ts';
 
-export const scenarios: readonly Scenario[] = [storeDamage];
+export const scenarios: readonly Scenario[] = [journalDamage, storeDamage];

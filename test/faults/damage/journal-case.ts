@@ -48,16 +48,18 @@ export async function runCase(
   }
   const hit: FileOf[] = [];
   const done: string[] = [];
+  let bits = 0;
   for (const file of random.pick(TARGETS)) {
-    const text = damageFile(join(folder, FILES[file]), random);
-    if (text === undefined) continue;
+    const damage = damageFile(join(folder, FILES[file]), random);
+    if (damage === undefined) continue;
     hit.push(file);
-    done.push(`${file}: ${text}`);
+    bits += damage.bits;
+    done.push(`${file}: ${damage.text}`);
   }
   const result: CaseResult = {
     ...{ damage: done.join('; '), problems: [], salvaged: false, lost: 0, saved: 0 },
   };
-  const check = new CaseCheck(image, hit, result);
+  const check = new CaseCheck(image, { hit, bits }, result);
   try {
     await check.run(folder, random);
   } catch (error) {
@@ -69,11 +71,17 @@ export async function runCase(
 class CaseCheck {
   readonly #image: JournalImage;
   readonly #hit: readonly FileOf[];
+  readonly #bits: number;
   readonly #result: CaseResult;
 
-  constructor(image: JournalImage, hit: readonly FileOf[], result: CaseResult) {
+  constructor(
+    image: JournalImage,
+    damage: { hit: readonly FileOf[]; bits: number },
+    result: CaseResult,
+  ) {
     this.#image = image;
-    this.#hit = hit;
+    this.#hit = damage.hit;
+    this.#bits = damage.bits;
     this.#result = result;
   }
 
@@ -141,6 +149,8 @@ class CaseCheck {
     this.#result.lost = lost;
     const gaps = forwarder.gaps.reduce((sum, { first, last }) => sum + last - first + 1, 0);
     this.#must(lost === gaps, `ingest has lost ${lost}, the forwarder has gaps of ${gaps}`);
+    const most = this.#bits * this.#image.largest;
+    this.#must(lost <= most, `${this.#bits} bits have cost ${lost} readings, more than ${most}`);
     for (const gap of forwarder.gaps) {
       this.#must(gap.reason !== undefined, `a gap has no reason: ${JSON.stringify(gap)}`);
     }

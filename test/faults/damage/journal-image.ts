@@ -25,6 +25,8 @@ export interface JournalImage {
   hot: boolean;
   streams: ImageStream[];
   keys: Map<string, string>;
+  /** Rows of the largest append: no chunk is larger. */
+  largest: number;
 }
 
 let epochs = 0;
@@ -61,7 +63,7 @@ export function anImage(random: Seeded, folder: string): JournalImage {
   const hot = random.chance(0.7);
   let journal = openJournal(live, partitions);
   const image: JournalImage = {
-    ...{ folder, hot, keys: new Map() },
+    ...{ folder, hot, keys: new Map(), largest: 0 },
     streams: journal.streams.map(({ epoch }) => ({ epoch, values: [], receipted: 0, applied: 0 })),
   };
   if (random.chance(0.3)) journal.setLookback(5);
@@ -86,6 +88,7 @@ function write(journal: Journal, image: JournalImage, random: Seeded): void {
   for (let step = 0; step < steps; step += 1) {
     const size = large && random.chance(0.1) ? random.int(1_000, 6_000) : random.int(1, 40);
     const rows = someReadings(random, size);
+    image.largest = Math.max(image.largest, size);
     const id = `key-${nextValue}`;
     if (random.chance(0.3)) {
       journal.append(rows, { id, digest: `digest of ${id}`, result: `result of ${id}` });

@@ -1,0 +1,135 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { node24 } from '@holdfast/testkit';
+import { type Plant, plantEnvironment } from '../plants/plant.ts';
+import { type Counts, mustHold, type Round, type Scenario } from '../scenario.ts';
+import type { CaseResult } from './journal-case.ts';
+
+const WORKER = join(import.meta.dirname, 'journal-worker.ts');
+const DAMAGES = { short: 100, long: 1_000 };
+
+const journal = (file: string): string => `packages/journal/src/${file}.ts`;
+
+const PLANTS: readonly Plant[] = [
+  {
+    name: 'checksum-of-chunks-not-asked',
+    file: journal('chunk'),
+    find: 'body.readUInt32LE(0) !== checksum(body, place)',
+    replace: 'checksum(body, place) < 0',
+  },
+  {
+    name: 'nothing-behind-a-broken-frame',
+    file: journal('wal'),
+    find: 'frame.readBigUInt64BE(8) === this.salt;',
+    replace: 'this.#chained;',
+  },
+  {
+    name: 'end-of-the-journal-not-compared-with-its-mark',
+    file: journal('verify'),
+    find: 'appended < marked',
+    replace: 'appended < 0',
+  },
+  {
+    name: 'positions-not-compared-with-their-copies',
+    file: journal('verify'),
+    find: 'line !== lineOf(rows[index]!) || proof !== proofOf(line)',
+    replace: 'line === proof',
+  },
+  {
+    name: 'list-of-tables-not-compared',
+    file: journal('verify'),
+    find: 'bound.schema !== schemaSum(db)',
+    replace: 'bound.schema < 0',
+  },
+  {
+    name: 'keys-without-proof',
+    file: journal('idempotency-keys'),
+    find: 'row.proof !== null && row.proof !== keyProof(row)',
+    replace: "row.proof === ''",
+  },
+  {
+    name: 'damaged-files-thrown-away',
+    file: journal('salvage'),
+    find: 'const put = quarantine([path, wal, markPath(path)], wallMs);',
+    replace:
+      'const put = undefined; for (const gone of [path, wal, markPath(path)]) rmSync(gone, { force: true });',
+  },
+  {
+    name: 'lost-readings-not-counted',
+    file: 'modules/ingest/src/stream-pump.ts',
+    find: 'this.#ports.journal.receipt(this.#partition, outcome.through, lost);',
+    replace: 'this.#ports.journal.receipt(this.#partition, outcome.through);',
+  },
+  {
+    name: 'whole-gap-taken-for-lost',
+    file: 'modules/ingest/src/domain/lost-rows.ts',
+    find: 'if (recorded !== undefined) for',
+    replace: 'if (recorded === null) for',
+  },
+  {
+    name: 'gap-not-told',
+    file: 'modules/ingest/src/stream-pump.ts',
+    find: 'if (lost.length === 0) return {};',
+    replace: 'if (lost.length >= 0) return {};',
+  },
+  {
+    name: 'gap-passed-before-its-turn',
+    file: 'modules/ingest/src/domain/lost-rows.ts',
+    find: 'if (first > reached + 1) break;',
+    replace: '',
+  },
+];
+
+export const journalDamage: Scenario = {
+  name: 'damage-journal',
+  topic: 'damage',
+  fault:
+    "ingest's journal, as SIGKILL or an orderly end leaves it, with up to 64 bits flipped anywhere or one near a word that much depends on, ranges zeroed or overwritten, or its file, log or mark cut off at any byte or at a page's edge; then it is opened and driven to its end by the real pumps",
+  holds:
+    'It opens within seconds without a person; each reading is applied once and as it was written, or lies in exactly one gap with range and reason; a few flipped bits cost no more than the chunks that they hit; what was applied before the damage is neither applied again nor called lost; the books agree to the unit; the damaged files are put aside; a second start finds nothing.',
+  plants: PLANTS,
+  run,
+};
+
+async function run(round: Round): Promise<Counts> {
+  const counts = { damages: 0, salvages: 0, 'readings saved': 0, 'readings lost': 0 };
+  await eachCase(round, DAMAGES[round.size], (result) => {
+    counts.damages += 1;
+    counts.salvages += result.salvaged ? 1 : 0;
+    counts['readings saved'] += result.saved;
+    counts['readings lost'] += result.lost;
+    const { number, damage, problems } = result;
+    mustHold(problems.length === 0, `damage ${number} (${damage}): ${problems.join('; ')}`);
+  });
+  return counts;
+}
+
+type Case = CaseResult & { number: number };
+
+/** Runs the worker, with the bug of the round in it. */
+async function eachCase(round: Round, count: number, take: (result: Case) => void): Promise<void> {
+  const child: ChildProcess = spawn(
+    node24(),
+    [WORKER, round.folder, String(round.seed), String(count)],
+    { env: { ...process.env, ...plantEnvironment(round.plant) }, signal: round.signal },
+  );
+  const errors: string[] = [];
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => errors.push(text));
+  const ended = new Promise<number | null>((resolve) => {
+    child.once('close', resolve);
+    child.once('error', () => resolve(null));
+  });
+  let seen = 0;
+  try {
+    for await (const line of createInterface({ input: child.stdout! })) {
+      take(JSON.parse(line) as Case);
+      seen += 1;
+    }
+  } finally {
+    child.kill('SIGKILL');
+    await ended;
+  }
+  if (seen < count)
+    throw new Error(`the worker ended after ${seen} of ${count}: ${errors.join('')}`);
+}
