@@ -101,7 +101,7 @@ class CaseCheck {
           expected[journal.partitionOf(asset)]!.push(values[0] as number);
         }
       }
-      const problem = await drain(journal, forwarder).then(
+      const problem = await drain(journal, forwarder, random).then(
         () => undefined,
         (error: Error) => error,
       );

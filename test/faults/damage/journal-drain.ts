@@ -7,6 +7,7 @@ import {
 } from '@holdfast/contracts';
 import type { Journal } from '@holdfast/journal';
 import { StreamReceiver } from '@holdfast/stream';
+import type { Seeded } from '@holdfast/testkit';
 import type { OutboundMessage } from '@holdfast/transport';
 import { skippedParts } from '../../../modules/forwarder/src/domain/skipped-parts.ts';
 import { StreamPump } from '../../../modules/ingest/src/stream-pump.ts';
@@ -77,9 +78,19 @@ export class ModelForwarder {
   }
 }
 
-/** Runs until nothing is in flight. @throws what would have ended the process, and when it stands still */
-export async function drain(journal: Journal, forwarder: ModelForwarder): Promise<void> {
-  let fatal: Error | undefined;
+/**
+ * Runs until nothing is in flight, over a hub that loses some messages and then connects anew.
+ * @throws what would have ended the process, and when it stands still
+ */
+export async function drain(
+  journal: Journal,
+  forwarder: ModelForwarder,
+  random: Seeded,
+): Promise<void> {
+  let failure: Error | undefined;
+  const failed = (error: Error): void => {
+    failure ??= error;
+  };
   const pumps: StreamPump[] = [];
   const ports = {
     journal,
@@ -88,10 +99,17 @@ export async function drain(journal: Journal, forwarder: ModelForwarder): Promis
     connected: () => true,
     onSent: nothing,
     fatal: (error: Error): never => {
-      fatal ??= error;
+      failed(error);
       throw error;
     },
     send: async (message: OutboundMessage) => {
+      if (random.chance(0.1)) {
+        // Others have gone out by then.
+        setTimeout(() => {
+          for (const pump of pumps) pump.connected();
+        }, 3);
+        return;
+      }
       const receipts = forwarder.take(message);
       setImmediate(() => {
         for (const receipt of receipts) {
@@ -104,24 +122,21 @@ export async function drain(journal: Journal, forwarder: ModelForwarder): Promis
   for (const { partition } of journal.streams) {
     pumps.push(new StreamPump(partition, ports, { credit: 4, lingerMs: 0 }));
   }
-  const ended = new Promise<Error>((resolve) => {
-    process.once('uncaughtException', resolve);
-  });
+  process.on('uncaughtException', failed);
   for (const pump of pumps) pump.wake();
   const end = performance.now() + 20_000;
   try {
-    while (journal.backlog().readings > 0) {
-      const error = await Promise.race([
-        ended,
-        new Promise<undefined>((resolve) => setTimeout(resolve, 2, undefined)),
-      ]);
-      if (error !== undefined || fatal !== undefined) throw fatal ?? error;
+    while (journal.backlog().readings > 0 && failure === undefined) {
+      await new Promise((resolve) => setTimeout(resolve, 2));
       if (performance.now() > end) {
         throw new Error(`the streams stand still: ${JSON.stringify(pumps.map((p) => p.status))}`);
       }
     }
+    if (failure !== undefined) throw failure;
   } finally {
     for (const pump of pumps) pump.stop();
-    process.removeAllListeners('uncaughtException');
+    // Steps that were queued before the stop.
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('uncaughtException', failed);
   }
 }
