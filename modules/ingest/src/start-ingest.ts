@@ -38,6 +38,7 @@ export async function startIngest(host: Host): Promise<RunningModule<IngestSetti
   const path = join(host.env.HOLDFAST_DATA_DIR, 'journal.db');
   const disk = new DiskRoom({ file: path, logBytesMax: LOG_BYTES, settings: host.settings, log });
   const journal = openJournal(host, path, disk);
+  reportSalvage(journal, log);
   const room = new JournalRoom({ journal, disk, clock });
   const rejects = new RejectLog(join(host.env.HOLDFAST_DATA_DIR, 'rejects.db'), (error) => {
     log.debug('Refused rows stay in memory, the disk does not take them', errorFields(error));
@@ -116,6 +117,15 @@ function openJournal({ env, clock }: Host, path: string, disk: DiskRoom): Journa
   });
 }
 
+/** What damage came to; each gap is named again when its turn comes. */
+function reportSalvage({ salvage }: Journal, log: Host['log']): void {
+  if (salvage === undefined) return;
+  const { gaps, ...rest } = salvage;
+  const missing = gaps.reduce((sum, { count }) => sum + count, 0);
+  const event = 'The journal was damaged: what proves itself was saved, the rest is a gap';
+  log.error(event, { ...rest, missing, gaps: gaps.slice(0, 20), code: 'JOURNAL_DAMAGED' });
+}
+
 function openSources(
   host: Host,
   parts: ConstructorParameters<typeof Pipeline>[0] & { pipeline: Pipeline },
@@ -149,11 +159,17 @@ function observe(
     inFlight: () => pipeline.accounts.inFlight,
     receipted: () => pipeline.accounts.receipted,
     lost: () => pipeline.accounts.lost,
+    missing: () => missingIn(pumps),
+    salvaged: () => journal.salvage !== undefined,
     journalBytes: () => journal.disk.sizeBytes,
     accountsHold: () => pipeline.accounts.hold,
     streams: () => pumps.map((pump) => pump.status),
   });
 }
+
+/** Readings in gaps that have no receipt yet: part of what is in flight, and about to be lost. */
+const missingIn = (pumps: readonly StreamPump[]): number =>
+  pumps.reduce((sum, pump) => sum + pump.missing, 0);
 
 function watchAccounts(host: Host, pipeline: Pipeline): NodeJS.Timeout {
   let held = true;
@@ -185,6 +201,8 @@ function statusOf(parts: {
     inFlight: accounts.inFlight,
     receipted: accounts.receipted,
     lost: accounts.lost,
+    missing: missingIn(pumps),
+    ...(journal.salvage && { salvage: journal.salvage }),
     accountsHold: accounts.hold,
     refused: Object.fromEntries(metrics.refusedByCode),
     lookback: journal.lookback,

@@ -90,6 +90,11 @@ export class StreamPump {
     };
   }
 
+  /** Rows of gaps that have no receipt yet. */
+  get missing(): number {
+    return this.#lost.ranges.reduce((sum, { first, last }) => sum + last - first + 1, 0);
+  }
+
   /** New rows may be in the journal. */
   grown(): void {
     const { appended } = this.stream;

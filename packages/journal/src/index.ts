@@ -1,4 +1,4 @@
-export { LOG_BYTES } from './database.ts';
+export { isDamage, LOG_BYTES } from './database.ts';
 export * from './errors.ts';
 export * from './group-commit.ts';
 export * from './journal.ts';

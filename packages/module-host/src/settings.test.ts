@@ -93,8 +93,32 @@ describe('settings', () => {
   it('are written whole: no half file is left beside them', () => {
     const { offer, file } = keeper();
     offer({ credit: 8 }, 3);
-    expect(readdirSync(join(file, '..'))).toEqual(['settings.json']);
-    expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual({ version: 3, desired: { credit: 8 } });
+    expect(readdirSync(join(file, '..'))).toEqual(['settings.json', 'settings.json.copy']);
+    const kept = { version: 3, desired: { credit: 8 } };
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject(kept);
+  });
+
+  it('survive any flipped bit and any cut of their file', () => {
+    const { offer, file, open, warnings } = keeper();
+    offer({ credit: 8, names: ['a'] }, 3);
+    const whole = readFileSync(file);
+    const damages = [Buffer.alloc(0), whole.subarray(0, 20)];
+    for (let bit = 0; bit < whole.length * 8; bit += 1) {
+      const flipped = Buffer.from(whole);
+      flipped[bit >> 3]! ^= 1 << (bit & 7);
+      damages.push(flipped);
+    }
+    for (const damaged of damages) {
+      writeFileSync(file, damaged);
+      const { current, version } = open();
+      expect({ current, version }).toMatchObject({
+        current: { credit: 8, names: ['a'] },
+        version: 3,
+      });
+    }
+    expect(new Set(warnings)).toEqual(
+      new Set(['Settings kept from before cannot be read, starting with their copy']),
+    );
   });
 
   it('start with defaults, and say so, when what was kept is damaged or does not suit any more', () => {

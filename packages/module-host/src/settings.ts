@@ -1,5 +1,6 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { check, describeProblems, type Problem } from '@holdfast/contracts';
 import type { z } from 'zod';
 import type { Log } from './port.ts';
@@ -110,37 +111,61 @@ export class SettingsKeeper<Settings extends z.ZodObject> {
   }
 
   #read(): Remembered | undefined {
-    let text: string;
+    const kept = readKept(this.#file);
+    if (kept === 'none') return undefined;
+    if (kept !== 'damaged') return kept;
+    const copy = readKept(copyOf(this.#file));
+    const whole = typeof copy === 'string' ? undefined : copy;
+    const going = whole === undefined ? 'starting with defaults' : 'starting with their copy';
+    this.#log.warn(`Settings kept from before cannot be read, ${going}`, { file: this.#file });
     try {
-      text = readFileSync(this.#file, 'utf8');
+      renameSync(this.#file, `${this.#file}.damaged`);
     } catch {
-      return undefined;
+      // It is overwritten with the next settings.
     }
-    try {
-      const { version, desired } = JSON.parse(text) as Remembered;
-      if (Number.isInteger(version) && typeof desired === 'object' && desired !== null) {
-        return { version, desired };
-      }
-    } catch {
-      // Falls through to the warning: the file is written atomically, so somebody else has changed it.
-    }
-    this.#log.warn('Settings kept from before cannot be read, starting with defaults', {
-      file: this.#file,
-    });
-    return undefined;
+    return whole;
   }
 
   /** Whole or not at all, and on the disk when it returns. A disk that fails must not stop the module: settings come again. */
   #keep(remembered: Remembered): void {
     try {
       mkdirSync(dirname(this.#file), { recursive: true });
-      replaceFile(this.#file, JSON.stringify(remembered));
+      const text = JSON.stringify({ ...remembered, sum: sumOf(remembered) });
+      for (const file of [this.#file, copyOf(this.#file)]) replaceFile(file, text);
     } catch (error) {
       this.#log.error('Settings are in force but could not be kept on disk', {
         file: this.#file,
         message: (error as Error).message,
       });
     }
+  }
+}
+
+/** Two files, so that one that is damaged does not cost a site without a hub its settings. */
+const copyOf = (file: string): string => `${file}.copy`;
+
+/** A bit that flips in a number would change a setting without a word, so there is a checksum. */
+const sumOf = ({ version, desired }: Remembered): number =>
+  crc32(JSON.stringify([version, desired]));
+
+function readKept(file: string): Remembered | 'none' | 'damaged' {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch {
+    return 'none';
+  }
+  try {
+    const { version, desired, sum, ...rest } = JSON.parse(text) as Remembered & { sum?: number };
+    if (!Number.isInteger(version) || typeof desired !== 'object' || desired === null) {
+      return 'damaged';
+    }
+    const kept = { version, desired };
+    // Without a sum: written by a version that knew none, or by hand.
+    const whole = sum === undefined || sum === sumOf(kept);
+    return whole && Object.keys(rest).length === 0 ? kept : 'damaged';
+  } catch {
+    return 'damaged';
   }
 }
 

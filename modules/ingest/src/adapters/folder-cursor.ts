@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { crc32 } from 'node:zlib';
 import { replaceFile } from '@holdfast/module-host';
 
 /** How far a file has been read: everything before `offset` is in the journal. */
@@ -27,14 +28,26 @@ export class FolderCursor {
   read(file: string): FileCursor {
     const start: FileCursor = { file, offset: 0, line: 1, accepted: 0, refused: 0 };
     try {
-      const cursor = JSON.parse(readFileSync(this.#path, 'utf8')) as FileCursor;
-      return cursor.file === file ? cursor : start;
+      const cursor = cursorIn(readFileSync(this.#path, 'utf8'));
+      return cursor?.file === file ? cursor : start;
     } catch {
       return start;
     }
   }
 
   write(cursor: FileCursor): void {
-    replaceFile(this.#path, JSON.stringify(cursor));
+    replaceFile(this.#path, JSON.stringify({ ...cursor, sum: sumOf(cursor) }));
   }
 }
+
+/** A bit that flips in an offset would leave out a part of a file, so what does not prove itself says nothing. */
+function cursorIn(text: string): FileCursor | undefined {
+  const { sum, ...cursor } = JSON.parse(text) as FileCursor & { sum?: number };
+  const names = Object.keys(cursor).sort().join();
+  if (names !== 'accepted,file,line,offset,refused') return undefined;
+  // Without a sum: written by a version that knew none.
+  return sum === undefined || sum === sumOf(cursor) ? cursor : undefined;
+}
+
+const sumOf = ({ file, offset, line, accepted, refused }: FileCursor): number =>
+  crc32(JSON.stringify([file, offset, line, accepted, refused]));

@@ -7,6 +7,8 @@ export interface Observed {
   inFlight(): number;
   receipted(): number;
   lost(): number;
+  missing(): number;
+  salvaged(): boolean;
   journalBytes(): number;
   accountsHold(): boolean;
   streams(): { stream: string; resends: number; inFlightBatches: number; epochs: number }[];
@@ -110,6 +112,10 @@ export function registerGauges(registry: Registry, observed: Observed): void {
   gauge('in_flight', 'Readings accepted and without receipt', observed.inFlight);
   gauge('receipted', 'Readings ever covered by a receipt', observed.receipted);
   gauge('lost', 'Readings that damage to the journal has cost', observed.lost);
+  gauge('missing', 'Readings in gaps of the journal that have no receipt yet', observed.missing);
+  gauge('journal_salvaged', '1 when the journal was damaged at the start of the process', () =>
+    observed.salvaged() ? 1 : 0,
+  );
   gauge('journal_bytes', 'Size of the journal on disk', observed.journalBytes);
   gauge('accounts_hold', '1 while accepted = receipted + in flight + lost', () =>
     observed.accountsHold() ? 1 : 0,

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { temporaryFolder } from '@holdfast/testkit';
 import { describe, expect, it } from '@jest/globals';
@@ -70,5 +70,19 @@ describe('RejectLog', () => {
     const next = new RejectLog(join(folder, 'rejects.db'));
     expect(next.list()).toHaveLength(2);
     next.close();
+  });
+
+  it('puts a damaged file aside and begins anew', () => {
+    const folder = temporaryFolder();
+    const path = join(folder, 'rejects.db');
+    writeFileSync(path, 'not a database '.repeat(100));
+    const log = new RejectLog(path);
+    log.add(refusals(2), from);
+    log.flush();
+    log.close();
+    const next = new RejectLog(path);
+    expect(next.list()).toHaveLength(2);
+    next.close();
+    expect(readdirSync(join(folder, 'damaged'))).toHaveLength(1);
   });
 });

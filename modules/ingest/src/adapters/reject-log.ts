@@ -1,3 +1,4 @@
+import { isDamage, quarantine } from '@holdfast/journal';
 import Database from 'better-sqlite3';
 import type { Refusal } from '../domain/intake.ts';
 import type { SourceName } from './source.ts';
@@ -27,6 +28,7 @@ const LOG_PAGES = 100;
  * The last refused rows, in a database of their own so that bad input never slows down good input. Written a
  * quarter of a second late and without fsync: a power cut may lose the newest, which is no reading. A disk that is
  * full or fails never stops the module for it: the newest rows stay in memory and are written when that works again.
+ * A damaged file is put aside.
  */
 export class RejectLog {
   readonly #path: string;
@@ -111,6 +113,16 @@ export class RejectLog {
       database?.close();
     } catch {
       // It is given up anyway.
+    }
+    if (isDamage(error)) this.#putAside();
+  }
+
+  /** What was kept is for a person to look at, and no reading: a damaged file makes room for a new one. */
+  #putAside(): void {
+    try {
+      quarantine([this.#path, `${this.#path}-wal`, `${this.#path}-shm`], Date.now());
+    } catch (error) {
+      this.#onTrouble(error as Error);
     }
   }
 
