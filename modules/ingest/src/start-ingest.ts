@@ -56,7 +56,7 @@ export async function startIngest(host: Host): Promise<RunningModule<IngestSetti
   const pumps = journal.streams.map(
     ({ partition }) => new StreamPump(partition, ports, host.settings),
   );
-  const commits = new GroupCommit(journal);
+  const commits = new GroupCommit(journal, { nowMs: () => clock.monotonicMs() });
   const parts = { journal, room, commits, pumps, rejects, metrics, clock, log, fatal: host.fatal };
   const pipeline = new Pipeline(parts, host.settings);
   const sources = openSources(host, { ...parts, pipeline });

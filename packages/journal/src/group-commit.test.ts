@@ -40,6 +40,40 @@ describe('GroupCommit', () => {
     expect(commits).toHaveBeenCalledTimes(2);
   });
 
+  it('waits on a slow disk for those that the commit before has answered', async () => {
+    let nowMs = 0;
+    const commits = jest.spyOn(journal, 'appendAll').mockImplementation((group) => {
+      nowMs += 40;
+      return group.map(() => []);
+    });
+    const group = new GroupCommit(journal, { nowMs: () => nowMs });
+    await Promise.all([group.append([reading('a')]), group.append([reading('b')])]);
+    const first = group.append([reading('a')]);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(commits).toHaveBeenCalledTimes(1);
+    await Promise.all([first, group.append([reading('b')])]);
+    expect(commits.mock.calls.map(([entries]) => entries.length)).toEqual([2, 2]);
+    nowMs += 10;
+    const late = group.append([reading('a')]);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(commits).toHaveBeenCalledTimes(3);
+    await late;
+  });
+
+  it('does not wait for company on a slow disk when there was none', async () => {
+    let nowMs = 0;
+    const commits = jest.spyOn(journal, 'appendAll').mockImplementation((group) => {
+      nowMs += 40;
+      return group.map(() => []);
+    });
+    const group = new GroupCommit(journal, { nowMs: () => nowMs });
+    await group.append([reading('a')]);
+    const next = group.append([reading('a')]);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(commits).toHaveBeenCalledTimes(2);
+    await next;
+  });
+
   it('has committed before it resolves', async () => {
     const group = new GroupCommit(journal);
     const appended = group.append([reading('a')]).then(() => journal.accepted());
