@@ -11,7 +11,7 @@ describe('lingerMs', () => {
 
   it('waits for company where rows come fast, also when nothing is under way', () => {
     expect(lingerMs({ ...state, rowsPerMs: 2.5 })).toBe(40);
-    expect(lingerMs({ ...state, rowsPerMs: 1_000 })).toBe(40);
+    expect(lingerMs({ ...state, rowsPerMs: 1_000 })).toBe(100);
   });
 
   it('waits for the setting, or for one round trip, while batches are under way', () => {
