@@ -19,6 +19,8 @@ export class HttpGate {
   loseAnswer: (message: IncomingMessage) => boolean = () => false;
   /** Answers in place of the store. */
   refuse: (message: IncomingMessage) => Refusal | undefined = () => undefined;
+  /** Called with the status of each answer of the store, lost or not. */
+  onAnswer: (message: IncomingMessage, status: number) => void = () => {};
   readonly seen: { method: string; url: string; headers: IncomingMessage['headers'] }[] = [];
   readonly #server: Server;
   readonly #target: number;
@@ -57,6 +59,7 @@ export class HttpGate {
     const forward = request(
       { host: '127.0.0.1', port: this.#target, method, path: url, headers },
       (reply) => {
+        this.onAnswer(message, reply.statusCode ?? 0);
         if (lose) {
           reply.resume();
           reply.once('end', () => message.socket.destroy());

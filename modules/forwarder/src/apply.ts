@@ -1,9 +1,10 @@
-import type {
-  GapRecord,
-  InsightKind,
-  InsightRecord,
-  LostRange,
-  ScoresMessage,
+import {
+  type GapRecord,
+  type InsightKind,
+  type InsightRecord,
+  type LostRange,
+  type ScoresMessage,
+  TIME_MS_MIN,
 } from '@holdfast/contracts';
 import type { AssetState, InsightStore, Retention } from './adapters/insight-store.ts';
 import type { LossLedger } from './adapters/loss-ledger.ts';
@@ -124,7 +125,14 @@ export class Application {
     const { stream, epoch } = position;
     for (const { first, last, lost } of skippedParts(skipped, from.lost)) {
       const id = `g-${this.#origin}-${stream}-${epoch}-${first}-${last}`;
-      const gap = { id, site: this.#site, kind: 'gap' as const, t: from.wallMs, first, last };
+      const gap = {
+        id,
+        site: this.#site,
+        kind: 'gap' as const,
+        t: timeOf(from.wallMs),
+        first,
+        last,
+      };
       const count = last - first + 1;
       const reason =
         lost === undefined
@@ -160,7 +168,15 @@ export class Application {
     this.#records = [];
     for (const { lane, first, last, count } of this.#outbox.evict(rules.outboxBytesMax)) {
       const id = `g-${this.#origin}-${lane}-${first}-${last}`;
-      const gap = { id, site: this.#site, kind: 'gap' as const, t: wallMs, first, last, count };
+      const gap = {
+        id,
+        site: this.#site,
+        kind: 'gap' as const,
+        t: timeOf(wallMs),
+        first,
+        last,
+        count,
+      };
       const record: GapRecord = { ...gap, source: `lane:${lane}`, reason: 'outbox full' };
       this.#store.putGap(record);
       this.#outbox.append([record], rules.kept, wallMs);
@@ -278,3 +294,6 @@ export class Application {
     return true;
   }
 }
+
+/** Time of a record that is made here: the least that a record may have while the clock is not set. */
+const timeOf = (wallMs: number): number => Math.max(wallMs, TIME_MS_MIN);

@@ -99,8 +99,10 @@ export const settings = z.object({
     .int()
     .min(0)
     .max(365 * DAY_MS)
-    .default(5 * MINUTE_MS)
-    .describe('How far ahead of this clock the time of a reading may be, in ms'),
+    .default(31 * DAY_MS)
+    .describe(
+      'How far ahead of this clock the time of a reading may be, in ms; by default far enough for a clock that is behind. Not checked while the clock is not set, that is before this version was made',
+    ),
   pastMsMax: z
     .int()
     .min(1000)

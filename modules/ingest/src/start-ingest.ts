@@ -15,6 +15,7 @@ import { HttpSource } from './adapters/http-source.ts';
 import { IngestMetrics, registerGauges } from './adapters/metrics.ts';
 import { RejectLog } from './adapters/reject-log.ts';
 import { authProblem, type IngestEnvironment, type IngestSettings } from './config.ts';
+import { isClockSet } from './domain/time-window.ts';
 import { JournalRoom } from './journal-room.ts';
 import { Pipeline } from './pipeline.ts';
 import { StreamPump } from './stream-pump.ts';
@@ -35,6 +36,11 @@ export async function startIngest(host: Host): Promise<RunningModule<IngestSetti
   const problem = authProblem(host.env);
   if (problem !== undefined) throw new ConfigurationError([problem]);
   const { clock, log } = host;
+  if (!isClockSet(clock.wallMs())) {
+    log.warn('The clock is not set, so times of readings are not checked against it', {
+      clock: new Date(clock.wallMs()).toISOString(),
+    });
+  }
   const path = join(host.env.HOLDFAST_DATA_DIR, 'journal.db');
   const disk = new DiskRoom({ file: path, logBytesMax: LOG_BYTES, settings: host.settings, log });
   const journal = openJournal(host, path, disk);
@@ -78,7 +84,10 @@ export async function startIngest(host: Host): Promise<RunningModule<IngestSetti
       sources.folder?.apply(settings);
       for (const pump of pumps) pump.apply(settings);
     },
-    status: () => statusOf({ journal, room, pipeline, pumps, metrics }),
+    status: () => ({
+      clockSet: isClockSet(clock.wallMs()),
+      ...statusOf({ journal, room, pipeline, pumps, metrics }),
+    }),
     flush: async () => {
       commits.flush();
       rejects.flush();
@@ -112,6 +121,7 @@ function openJournal({ env, clock }: Host, path: string, disk: DiskRoom): Journa
     streamPrefix: env.IOTEDGE_MODULEID.replace(/[^A-Za-z0-9_-]/g, '-'),
     newEpoch: () => randomBytes(8).toString('hex'),
     wallMs: () => clock.wallMs(),
+    monotonicMs: () => clock.monotonicMs(),
     keyAgeMsMax: KEY_AGE_MS_MAX,
     keyCountMax: Math.min(KEY_COUNT_MAX, Math.floor(disk.capBytes / CAP_BYTES_PER_KEY)),
   });

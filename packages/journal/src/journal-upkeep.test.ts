@@ -111,6 +111,28 @@ describe('Journal upkeep', () => {
     expect(known()).toEqual(['e']);
   });
 
+  it('lets keys age while it runs, also when the clock is set from 1970 to now', () => {
+    let wall = 0;
+    let monotonic = 1_000;
+    const clocks = { wallMs: () => wall, monotonicMs: () => monotonic, keyAgeMsMax: 100 };
+    const add = (to: ReturnType<typeof folder.open>, id: string): unknown =>
+      to.append(someRows(1), { id, digest: 'd', result: 'r' });
+    const journal = folder.open({ ...clocks });
+    add(journal, 'a');
+    wall = T0;
+    add(journal, 'b');
+    journal.prune();
+    expect(journal.findKey('a')).toBeDefined();
+    folder.close();
+    const again = folder.open({ ...clocks });
+    again.prune();
+    expect(again.findKey('a')).toBeDefined();
+    monotonic += 100;
+    add(again, 'c');
+    again.prune();
+    expect(['a', 'b', 'c'].filter((id) => again.findKey(id))).toEqual(['c']);
+  });
+
   it('reports damaged rows with stream and range, gives those before, and stays at that', () => {
     const journal = folder.open();
     for (let commit = 0; commit < 3; commit += 1) journal.append(someRows(10, 'a', commit * 10));

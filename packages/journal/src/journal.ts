@@ -98,6 +98,7 @@ export class Journal {
     this.#keys = new IdempotencyKeys(db, {
       ageMsMax: options.keyAgeMsMax ?? 86_400_000,
       countMax: options.keyCountMax ?? 200_000,
+      monotonicMs: options.monotonicMs,
     });
     const lookback = db.prepare("SELECT value FROM setting WHERE name = 'lookback'").pluck().get();
     this.#lookback = (lookback as number | undefined) ?? 0;

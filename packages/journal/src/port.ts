@@ -37,6 +37,8 @@ export interface JournalOptions {
   newEpoch(): string;
   /** Wall clock in ms since 1970. */
   wallMs(): number;
+  /** For the age of idempotency keys, in ms. @default the wall clock */
+  monotonicMs?(): number;
   /**
    * Called when the disk is full while something must be finished: a receipt, pruning, the log at the start. True when
    * there is room now and it is worth another try. @default there is none to be had

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { join } from 'node:path';
 import { temporaryFolder, until } from '@holdfast/testkit';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { renewingCertificate } from './certificate-renewal.ts';
 
 const servers: Server[] = [];
@@ -52,7 +52,7 @@ async function workload(given: { failures?: number; lifeMs: number; reply?: stri
     IOTEDGE_MODULEGENERATIONID: 'gen/1',
   };
   const open = () =>
-    renewingCertificate({ environment, log, timing: { retryMs: 5, attemptsMax: 4 } });
+    renewingCertificate({ environment, log, timing: { retryMs: 5, lookMs: 10, attemptsMax: 4 } });
   return { asked, warnings, open, log };
 }
 
@@ -87,6 +87,20 @@ describe('server certificate', () => {
     await until(() => installed.length >= 3);
     end();
     expect(installed.slice(0, 3)).toEqual(['CERT 2', 'CERT 3', 'CERT 4']);
+  });
+
+  it.each([
+    ['forward, from 1970 to now', 56 * 365 * 24 * 3_600_000],
+    ['back by hours', -7 * 3_600_000],
+  ])('is renewed soon when the clock is set %s', async (_, offsetMs) => {
+    const { open } = await workload({ lifeMs: 24 * 3_600_000 });
+    const certificate = await open();
+    const installed: string[] = [];
+    const end = certificate.renew(({ cert }) => installed.push(cert));
+    const now = Date.now.bind(Date);
+    const clock = jest.spyOn(Date, 'now').mockImplementation(() => now() + offsetMs);
+    await until(() => installed.length === 1).finally(() => clock.mockRestore());
+    end();
   });
 
   it('refuses an answer that is no certificate', async () => {

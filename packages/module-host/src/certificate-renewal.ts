@@ -13,14 +13,24 @@ interface Timing {
   lifeMs: number;
   /** Pause after a failed request. */
   retryMs: number;
+  /** How often to look at the clock. */
+  lookMs: number;
   /** Failed requests before the first certificate after which to give up. */
   attemptsMax: number;
 }
 
-const DEFAULT_TIMING: Timing = { lifeMs: 30 * 24 * 3_600_000, retryMs: 2_000, attemptsMax: 30 };
+const DEFAULT_TIMING: Timing = {
+  lifeMs: 30 * 24 * 3_600_000,
+  retryMs: 2_000,
+  lookMs: 60_000,
+  attemptsMax: 30,
+};
+
+/** How far the clock may go back before a certificate counts as one of the future, in ms. */
+const SET_BACK_MS = 5 * 60_000;
 
 /**
- * The server certificate of this module, renewed when two thirds of its life are over. The daemon may still be
+ * The server certificate of this module, renewed when two thirds of its life are over or the clock was set back. The daemon may still be
  * starting, so the first request is repeated for a minute.
  * @throws WorkloadError
  */
@@ -63,17 +73,22 @@ function renewLoop(parts: {
   let ended = false;
   const plan = (delayMs: number): void => {
     if (ended) return;
-    // A timer holds at most 2^31 ms; waking once a day and looking again is simpler than splitting.
-    timer = setTimeout(look, Math.min(Math.max(delayMs, 0), 24 * 3_600_000));
+    // Timers do not see that the clock is set: a box that started in 1970 has an expired certificate then.
+    timer = setTimeout(look, Math.min(Math.max(delayMs, 0), parts.timing.lookMs));
     timer.unref();
   };
+  let gotAtMs = Date.now();
   let renewAtMs = renewalTime(parts.first);
   const look = async (): Promise<void> => {
-    if (Date.now() < renewAtMs) return plan(renewAtMs - Date.now());
+    const due = Date.now() >= renewAtMs || Date.now() < gotAtMs - SET_BACK_MS;
+    if (!due) {
+      return plan(renewAtMs - Date.now());
+    }
     try {
       const next = await parts.request();
       if (ended) return;
       parts.install(next);
+      gotAtMs = Date.now();
       renewAtMs = renewalTime(next);
       parts.log.info('Server certificate renewed', {
         expires: new Date(next.expiresMs).toISOString(),

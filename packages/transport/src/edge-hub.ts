@@ -21,7 +21,7 @@ export interface EdgeHubTiming {
   renewEveryMs: number;
   /** How long a renewal waits for sends under way. */
   renewDrainMs: number;
-  /** A dead link shows after twice this time even if nothing is sent. */
+  /** A dead link shows after twice this time even if nothing is sent; a hub waits for one and a half times. */
   keepaliveSecs: number;
 }
 
@@ -34,7 +34,7 @@ export const EDGE_HUB_TIMING: EdgeHubTiming = {
   sendTimeoutMs: 30_000,
   renewEveryMs: 40 * 60_000,
   renewDrainMs: 5_000,
-  keepaliveSecs: 60,
+  keepaliveSecs: 20,
 };
 
 const EDGE_VARIABLES = [

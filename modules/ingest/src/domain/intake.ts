@@ -1,8 +1,8 @@
-import { TIME_MS_MIN } from '@holdfast/contracts';
 import type { JournalReading } from '@holdfast/journal';
 import type { Checker, SignalSet, ValueRange } from './checker.ts';
 import { type Fault, faultOf, type RefusalCode } from './fault.ts';
 import { readTime } from './read-time.ts';
+import { timeWindow } from './time-window.ts';
 
 /** A fault with its place among the rows of a request. */
 export interface Refusal extends Fault {
@@ -49,8 +49,9 @@ export class Intake {
     this.checker = checker;
     this.unit = options.unit;
     this.#utc = options.utc ?? false;
-    this.#earliest = Math.max(TIME_MS_MIN, options.nowMs - checker.settings.pastMsMax);
-    this.#latest = options.nowMs + checker.settings.futureMsMax;
+    const { earliestMs, latestMs } = timeWindow(options.nowMs, checker.settings);
+    this.#earliest = earliestMs;
+    this.#latest = latestMs;
   }
 
   /** Rows seen so far. */
