@@ -62,8 +62,9 @@ class KillChain {
   #ended(exitCode: number): void {
     clearTimeout(this.#timer);
     if (exitCode !== KILLED) {
+      const said = this.#parts.site.errors.slice(-2).join(' | ');
       const found = `${this.#victim} ended by itself with code ${exitCode} after a kill`;
-      this.stop(new FaultFound(found));
+      this.stop(new FaultFound(`${found}: ${said}`));
       return;
     }
     if (this.#byUs) this.#byUs = false;

@@ -3,10 +3,10 @@ import type { Plant } from '../plants/plant.ts';
 /** The 202 leaves 50 ms before the readings are in the journal. */
 const acknowledgedBeforeCommit: Plant = {
   name: 'acknowledged-before-commit',
-  file: 'packages/journal/src/group-commit.ts',
-  find: 'positions = this.#journal.appendAll(group);',
-  replace: `positions = group.map(({ readings }) => readings.map(() => ({ partition: 0, seq: 1 })));
-    setTimeout(() => this.#journal.appendAll(group), 50);`,
+  file: 'modules/ingest/src/adapters/http-source.ts',
+  find: 'const positions = await this.#parts.pipeline.accept(intake, origin);',
+  replace: `setTimeout(() => void this.#parts.pipeline.accept(intake, origin).catch(() => {}), 50);
+    const positions: JournalPosition[] = [];`,
 };
 
 /** A request that is repeated after its answer was lost is taken for a new one. */
@@ -23,7 +23,7 @@ const hubTrusted: Plant = {
   file: 'modules/ingest/src/stream-pump.ts',
   find: 'this.#ports.onSent(body.length);',
   replace: `this.#ports.onSent(body.length);
-        this.#ports.journal.receipt(this.#partition, this.#sender.status.sent);`,
+        this.receipt({ stream: this.stream.stream, epoch: this.stream.epoch, through: this.#sender.status.sent });`,
 };
 
 /** After a restart only new readings are sent. */

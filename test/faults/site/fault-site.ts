@@ -168,14 +168,17 @@ async function haveSettings(site: Site): Promise<boolean> {
   return statuses.every((status) => status !== undefined && status.settingsVersion > 0);
 }
 
-/** One environment from several; what each wants node to load is loaded in the order given. */
+/**
+ * One environment from several, later ones first in what they want node to load: hooks that are loaded first get the
+ * source as it stands in the file.
+ */
 export function mergeEnvironments(...parts: readonly (Environment | undefined)[]): Environment {
   const merged: Environment = {};
   for (const part of parts) {
     const before = merged.NODE_OPTIONS;
     Object.assign(merged, part);
     if (before !== undefined && part?.NODE_OPTIONS !== undefined) {
-      merged.NODE_OPTIONS = `${before} ${part.NODE_OPTIONS}`;
+      merged.NODE_OPTIONS = `${part.NODE_OPTIONS} ${before}`;
     }
   }
   return merged;
