@@ -27,6 +27,14 @@ interface Answer {
 /** A module that was killed is back within seconds; after so long something is wrong with the site. */
 const GIVE_UP_MS = 120_000;
 
+/** The site takes nothing any more. */
+export class NotAcknowledged extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'NotAcknowledged';
+  }
+}
+
 /**
  * A source that behaves as a source should: it keeps a batch until it is acknowledged, and sends it again under
  * the same idempotency key when it cannot know. So each row counts once, whatever is killed meanwhile.
@@ -49,7 +57,7 @@ export class HttpSource {
 
   /**
    * Resolves once the batch is durable at ingest, however long that takes, with the number of rows accepted.
-   * @throws Error for an answer that will never change
+   * @throws NotAcknowledged after two minutes in vain, Error for an answer that will never change
    */
   async post(rows: readonly SourceRow[], signal: AbortSignal): Promise<number> {
     const body = rows.map((row) => JSON.stringify(row)).join('\n');
@@ -76,7 +84,7 @@ export class HttpSource {
       }
       if (performance.now() > giveUpAt) {
         const answer = response === undefined ? 'no answer' : `answer ${response.status}`;
-        throw new Error(
+        throw new NotAcknowledged(
           `ingest has acknowledged nothing for ${GIVE_UP_MS / 1000} s (${answer} from ${this.#url})`,
         );
       }

@@ -1,5 +1,6 @@
 import type { Seeded } from '@holdfast/testkit';
-import type { HttpSource, SourceRow } from '../../../scripts/demo/source.ts';
+import { type HttpSource, NotAcknowledged, type SourceRow } from '../../../scripts/demo/source.ts';
+import { FaultFound } from '../scenario.ts';
 import type { Ledger } from './ledger.ts';
 
 export interface FeederOptions {
@@ -39,7 +40,9 @@ export class Feeder {
       this.#reading(random.pick(assets)),
     );
     ledger.sent(rows);
-    const accepted = await source.post(rows, signal);
+    const accepted = await source.post(rows, signal).catch((error: Error) => {
+      throw error instanceof NotAcknowledged ? new FaultFound(error.message) : error;
+    });
     if (accepted !== rows.length) {
       const refused = JSON.stringify(source.counts.refused);
       throw new Error(`ingest took ${accepted} of ${rows.length} readings: ${refused}`);

@@ -1,0 +1,17 @@
+CREATE TABLE setting (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE stream (
+        partition INTEGER PRIMARY KEY,
+        epoch TEXT NOT NULL,
+        base INTEGER NOT NULL,
+        receipted INTEGER NOT NULL,
+        lost INTEGER NOT NULL
+      ) STRICT;
+CREATE TABLE key (
+        n INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        digest TEXT NOT NULL,
+        result TEXT NOT NULL,
+        at INTEGER NOT NULL
+      ) STRICT;
+CREATE TABLE chunk_0 (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
+CREATE TABLE chunk_1 (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
