@@ -1,10 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { node24 } from '@holdfast/testkit';
-import { type Plant, plantEnvironment } from '../plants/plant.ts';
+import type { Plant } from '../plants/plant.ts';
 import { type Counts, mustHold, type Round, type Scenario } from '../scenario.ts';
 import type { CaseResult } from './journal-case.ts';
+import { eachLine } from './worker-lines.ts';
 
 const WORKER = join(import.meta.dirname, 'journal-worker.ts');
 const DAMAGES = { short: 100, long: 1_000 };
@@ -88,42 +86,14 @@ export const journalDamage: Scenario = {
 
 async function run(round: Round): Promise<Counts> {
   const counts = { damages: 0, salvages: 0, 'readings saved': 0, 'readings lost': 0 };
-  await eachCase(round, DAMAGES[round.size], (result) => {
+  const take = (result: CaseResult & { number: number }): void => {
     counts.damages += 1;
     counts.salvages += result.salvaged ? 1 : 0;
     counts['readings saved'] += result.saved;
     counts['readings lost'] += result.lost;
     const { number, damage, problems } = result;
     mustHold(problems.length === 0, `damage ${number} (${damage}): ${problems.join('; ')}`);
-  });
+  };
+  await eachLine(round, { worker: WORKER, count: DAMAGES[round.size], take });
   return counts;
-}
-
-type Case = CaseResult & { number: number };
-
-/** Runs the worker, with the bug of the round in it. */
-async function eachCase(round: Round, count: number, take: (result: Case) => void): Promise<void> {
-  const child: ChildProcess = spawn(
-    node24(),
-    [WORKER, round.folder, String(round.seed), String(count)],
-    { env: { ...process.env, ...plantEnvironment(round.plant) }, signal: round.signal },
-  );
-  const errors: string[] = [];
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => errors.push(text));
-  const ended = new Promise<number | null>((resolve) => {
-    child.once('close', resolve);
-    child.once('error', () => resolve(null));
-  });
-  let seen = 0;
-  try {
-    for await (const line of createInterface({ input: child.stdout! })) {
-      take(JSON.parse(line) as Case);
-      seen += 1;
-    }
-  } finally {
-    child.kill('SIGKILL');
-    await ended;
-  }
-  if (seen < count)
-    throw new Error(`the worker ended after ${seen} of ${count}: ${errors.join('')}`);
 }

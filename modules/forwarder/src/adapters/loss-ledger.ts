@@ -21,7 +21,7 @@ export class LossLedger {
       key: string;
       value: string;
     }[];
-    for (const { key, value } of rows) this.#ranges.set(key, JSON.parse(value) as Range[]);
+    for (const { key, value } of rows) this.#ranges.set(key, rangesIn(value));
   }
 
   /** Inside the transaction that skips these rows; when that fails the process ends. */
@@ -43,3 +43,13 @@ export class LossLedger {
 }
 
 const keyOf = (stream: string, epoch: string): string => `${PREFIX}${stream}/${epoch}`;
+
+/** None when the text is damaged: then ingest hears of fewer losses, and counts the rest as applied. */
+function rangesIn(text: string): Range[] {
+  try {
+    const value: unknown = JSON.parse(text);
+    return Array.isArray(value) ? (value as Range[]) : [];
+  } catch {
+    return [];
+  }
+}
