@@ -3,6 +3,9 @@ import { PAGE_BYTES } from './database.ts';
 import { FRAME_HEADER_BYTES, frameOffset, type Wal } from './wal.ts';
 
 const PAGES_AT_ONCE = 256;
+/** Pages of one chunk mostly follow each other: 64 kB are read for the first of them, and eight such pieces are kept. */
+const PIECE_PAGES = 16;
+const PIECES_MAX = 8;
 
 /** One image of a page: in the file, or in a frame of a log. */
 export interface PageImage {
@@ -25,6 +28,8 @@ export class DamagedPages {
   readonly #walFile: number | undefined;
   /** Frames of each page, ascending. */
   readonly #framesOf = new Map<number, number[]>();
+  /** Pieces of the file by number, read longest ago first. */
+  readonly #pieces = new Map<number, Buffer>();
 
   constructor(path: string, wal: Wal | undefined) {
     this.#file = openOrNot(path);
@@ -50,17 +55,34 @@ export class DamagedPages {
     yield* this.#ofLog(valid, count);
   }
 
-  /** A page as `view` has it; undefined when there is none. */
+  /** A page as `view` has it, valid until the next call; undefined when there is none. */
   page(number: number, view: number): Buffer | undefined {
-    const bytes = Buffer.alloc(PAGE_BYTES);
     const frame = this.#framesOf.get(number)?.findLast((index) => index < view);
     if (frame !== undefined && this.#walFile !== undefined) {
+      const bytes = Buffer.alloc(PAGE_BYTES);
       readSync(this.#walFile, bytes, 0, PAGE_BYTES, frameOffset(frame) + FRAME_HEADER_BYTES);
       return bytes;
     }
     if (this.#file === undefined || number < 1 || number > this.#pages) return undefined;
-    readSync(this.#file, bytes, 0, PAGE_BYTES, (number - 1) * PAGE_BYTES);
-    return bytes;
+    const place = (number - 1) % PIECE_PAGES;
+    const piece = this.#piece(this.#file, (number - 1 - place) / PIECE_PAGES);
+    return piece.subarray(place * PAGE_BYTES, (place + 1) * PAGE_BYTES);
+  }
+
+  #piece(file: number, number: number): Buffer {
+    let piece = this.#pieces.get(number);
+    if (piece !== undefined) return piece;
+    const [oldest] = this.#pieces.keys();
+    if (this.#pieces.size < PIECES_MAX || oldest === undefined) {
+      piece = Buffer.alloc(PIECE_PAGES * PAGE_BYTES);
+    } else {
+      piece = this.#pieces.get(oldest)!;
+      this.#pieces.delete(oldest);
+    }
+    const read = readSync(file, piece, 0, piece.length, number * piece.length);
+    piece.fill(0, read);
+    this.#pieces.set(number, piece);
+    return piece;
   }
 
   close(): void {
