@@ -3,11 +3,14 @@ import type { Seeded } from '@holdfast/testkit';
 /** What a disk writes whole or not at all. */
 export const SECTOR_BYTES = 512;
 
-/** A change of bytes since the last sync; no data: zeros, where a truncation took bytes away. */
+/** A change of bytes since the last sync. */
 interface Change {
   offset: number;
   bytes: number;
+  /** None where a truncation took bytes away. */
   data: Buffer | undefined;
+  /** How many sizes the file had had when it was made. */
+  sizes: number;
 }
 
 /**
@@ -24,7 +27,8 @@ export type DataMode = (typeof DATA_MODES)[number];
 /**
  * The bytes of one file: those that a sync has made durable, and the changes since. A sector that was changed several
  * times may be found in any of its states, but no state leaves an earlier change out: it was one page in memory. The
- * size is found in any of its states as well, whatever is found of the bytes.
+ * size is found in any of its states as well, whatever is found of the bytes; only a truncation is found as a whole:
+ * where it is not, the bytes are there as before, and what was written in their place later is not.
  */
 export class DiskFile {
   #bytes: Buffer;
@@ -47,14 +51,16 @@ export class DiskFile {
   }
 
   write(offset: number, data: Buffer): void {
-    this.#changes.push({ offset, bytes: data.length, data });
     this.#resize(Math.max(this.size, offset + data.length));
+    this.#changes.push({ offset, bytes: data.length, data, sizes: this.#sizes.length });
   }
 
   truncate(size: number): void {
     const gone = this.size - size;
-    if (gone > 0) this.#changes.push({ offset: size, bytes: gone, data: undefined });
     this.#resize(size);
+    if (gone <= 0) return;
+    const { length: sizes } = this.#sizes;
+    this.#changes.push({ offset: size, bytes: gone, data: undefined, sizes });
   }
 
   /** Everything so far is durable. */
@@ -73,8 +79,10 @@ export class DiskFile {
       return this.#bytes.subarray(0, this.#size);
     }
     const own = Buffer.from(this.#bytes.subarray(0, this.#size));
-    const bytes = overlay(own, this.#changes, choice(mode, this.#changes, random));
-    const size = this.#foundSize(mode, random);
+    const sizes = this.#foundSizes(mode, random);
+    const choose = withTruncations(choice(mode, this.#changes, random), this.#changes, sizes);
+    const bytes = overlay(own, this.#changes, choose);
+    const size = this.#sizes[sizes - 1]!;
     if (size <= bytes.length) return bytes.subarray(0, size);
     return Buffer.concat([bytes, Buffer.alloc(size - bytes.length)]);
   }
@@ -83,10 +91,11 @@ export class DiskFile {
     if (size !== this.size) this.#sizes.push(size);
   }
 
-  #foundSize(mode: DataMode, random: Seeded): number {
-    if (mode === 'none') return this.#size;
-    if (mode === 'all') return this.size;
-    return random.pick(this.#sizes);
+  /** How many of its sizes are found; the last of them counts. */
+  #foundSizes(mode: DataMode, random: Seeded): number {
+    if (mode === 'none') return 1;
+    if (mode === 'all') return this.#sizes.length;
+    return random.int(1, this.#sizes.length);
   }
 
   /** In place as far as there is room: a write-ahead log is synced after each few pages. */
@@ -130,6 +139,19 @@ function choice(mode: DataMode, changes: readonly Change[], random: Seeded): Cho
   return (sector, touching) => {
     kept[torn] = sector < at === headFound;
     return newestKept(touching);
+  };
+}
+
+/** Bounds a choice so that each truncation is found in all of its sectors, or in none. */
+function withTruncations(choose: Choice, changes: readonly Change[], sizes: number): Choice {
+  return (sector, touching) => {
+    let newest = choose(sector, touching);
+    for (const index of touching) {
+      if (changes[index]!.data !== undefined) continue;
+      if (changes[index]!.sizes <= sizes) newest = Math.max(newest, index);
+      else return Math.min(newest, index - 1);
+    }
+    return newest;
   };
 }
 
