@@ -9,29 +9,47 @@ import { AssetScores, type Level, ScoresMessage } from './scores.ts';
  * rows that was a third of the work of the module that reads it, and most of its garbage. Here a column is looked at by
  * one loop and taken as it is. What does not pass is checked again by the full schema, which says what is wrong.
  */
-const column = <T>(fits: (item: unknown) => item is T) =>
-  z.custom<T[]>((list) => Array.isArray(list) && list.every(fits));
+const column = <T>(fits: (list: readonly unknown[]) => boolean) =>
+  z.custom<T[]>((list) => Array.isArray(list) && fits(list));
 
-const isSequence = (item: unknown): item is number =>
-  Number.isSafeInteger(item) && Number(item) >= 1;
-const isTime = (item: unknown): item is number =>
-  Number.isSafeInteger(item) && Number(item) >= TIME_MS_MIN && Number(item) <= TIME_MS_MAX;
-const isNumber = (item: unknown): item is number => Number.isFinite(item);
-const isValue = (item: unknown): item is number | null => item === null || Number.isFinite(item);
-const isLevel = (item: unknown): item is Level => item === 0 || item === 1 || item === 2;
+// One loop for each kind: a function that is called for each number would be handed a new object for each.
 
-const sequences = column(isSequence).refine((list) => list.length > 0);
-const times = column(isTime);
-const values = z.array(column(isValue));
+function areWhole(list: readonly unknown[], least: number, most: number): boolean {
+  for (let index = 0; index < list.length; index += 1) {
+    const item = list[index];
+    if (!Number.isSafeInteger(item)) return false;
+    if ((item as number) < least || (item as number) > most) return false;
+  }
+  return true;
+}
+
+function areValues(list: readonly unknown[]): boolean {
+  for (let index = 0; index < list.length; index += 1) {
+    const item = list[index];
+    if (item !== null && !Number.isFinite(item)) return false;
+  }
+  return true;
+}
+
+const areNumbers = (list: readonly unknown[]): boolean => areValues(list) && !list.includes(null);
+
+const sequences = column<number>(
+  (list) => list.length > 0 && areWhole(list, 1, Number.MAX_SAFE_INTEGER),
+);
+const earlierTimes = column<number>((list) => areWhole(list, TIME_MS_MIN, TIME_MS_MAX));
+const times = column<number>((list) => list.length > 0 && areWhole(list, TIME_MS_MIN, TIME_MS_MAX));
+const values = z.array(column<number | null>(areValues));
+const scores = column<number>(areNumbers);
+const levels = column<Level>((list) => areWhole(list, 0, 2));
 
 const QuickReadings = ReadingsMessage.extend({
   assets: z
     .array(
       AssetReadings.extend({
         seq: sequences,
-        t: times.refine((list) => list.length > 0),
+        t: times,
         values,
-        lookback: z.strictObject({ t: times, values }).optional(),
+        lookback: z.strictObject({ t: earlierTimes, values }).optional(),
       }),
     )
     .min(1),
@@ -41,9 +59,9 @@ const QuickScores = ScoresMessage.extend({
   assets: z.array(
     AssetScores.extend({
       seq: sequences,
-      t: times.refine((list) => list.length > 0),
-      score: column(isNumber),
-      level: column(isLevel),
+      t: times,
+      score: scores,
+      level: levels,
     }),
   ),
 });

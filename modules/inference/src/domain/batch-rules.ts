@@ -60,7 +60,8 @@ function rangeProblem({ first, last, assets }: ReadingsMessage): Problem[] {
   }
   const seen = new Uint8Array(count);
   for (const [index, asset] of assets.entries()) {
-    for (const [row, seq] of asset.seq.entries()) {
+    for (let row = 0; row < asset.seq.length; row += 1) {
+      const seq = asset.seq[row]!;
       if (seq >= first && seq <= last && seen[seq - first] === 0) {
         seen[seq - first] = 1;
         continue;
