@@ -5,12 +5,19 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 export interface Refusal {
   status: number;
   code: string;
   headers?: Record<string, string>;
+}
+
+/** PEM. */
+export interface GateTls {
+  key: string;
+  cert: string;
 }
 
 /** An HTTP proxy in front of a store that can lose answers and refuse requests. Signatures stay valid: they do not cover the port. */
@@ -25,13 +32,16 @@ export class HttpGate {
   readonly #server: Server;
   readonly #target: number;
 
-  private constructor(target: number) {
+  private constructor(target: number, tls: GateTls | undefined) {
     this.#target = target;
-    this.#server = createServer((message, answer) => this.#handle(message, answer));
+    const handle = (message: IncomingMessage, answer: ServerResponse): void =>
+      this.#handle(message, answer);
+    this.#server = tls === undefined ? createServer(handle) : createTlsServer(tls, handle);
   }
 
-  static async open(target: number): Promise<HttpGate> {
-    const gate = new HttpGate(target);
+  /** With `tls` it speaks HTTPS to its clients; to the store it always speaks HTTP. */
+  static async open(target: number, tls?: GateTls): Promise<HttpGate> {
+    const gate = new HttpGate(target, tls);
     await new Promise<void>((resolve) => gate.#server.listen(0, '127.0.0.1', resolve));
     return gate;
   }

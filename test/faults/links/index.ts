@@ -1,6 +1,7 @@
 import type { Scenario } from '../scenario.ts';
 import { answerLost } from './answer-lost.ts';
 import { busy } from './busy.ts';
+import { clock } from './clock.ts';
 import { cut } from './cut.ts';
 import { flapping } from './flapping.ts';
 import { halfOpen } from './half-open.ts';
@@ -15,4 +16,5 @@ export const scenarios: readonly Scenario[] = [
   lossy,
   answerLost,
   busy,
+  clock,
 ];
