@@ -5,6 +5,7 @@ import { clock } from './clock.ts';
 import { cut } from './cut.ts';
 import { flapping } from './flapping.ts';
 import { halfOpen } from './half-open.ts';
+import { intakeClock } from './intake-clock.ts';
 import { lossy } from './lossy.ts';
 import { slow } from './slow.ts';
 
@@ -17,4 +18,5 @@ export const scenarios: readonly Scenario[] = [
   answerLost,
   busy,
   clock,
+  intakeClock,
 ];
