@@ -83,7 +83,7 @@ async function fresh<T>(
 }
 
 async function measure(peer: Peer): Promise<PeerResult> {
-  const { name, product, configuration, acknowledges, setup, scores, calmMs, storesLater } = peer;
+  const { name, product, configuration, acknowledges, setup, scores } = peer;
   const result: PeerResult = {
     ...{ name, product, configuration, acknowledges, setup, scores },
     ...{ versions: 'not installed', problems: [] },
@@ -105,18 +105,16 @@ async function measure(peer: Peer): Promise<PeerResult> {
   });
   if (result.problems.length > 0) return result;
   await part('speed', async () => {
-    result.speed = await fresh(peer, (running) =>
-      measureSpeed(running, { seconds, calmMs, storesLater }),
-    );
+    result.speed = await fresh(peer, (running) => measureSpeed(running, { ...peer, seconds }));
   });
   await part('kills', async () => {
-    const options = { seed: Number(values.seed), kills, calmMs };
+    const options = { seed: Number(values.seed), kills, calmMs: peer.calmMs };
     result.kills = await fresh(peer, (running) => countLossesByKills(running, options));
   });
   await part('disk', async () => {
     const run = (running: RunningPeer, volume?: Volume) => {
       if (volume === undefined) throw new Error('there is no volume');
-      return countLossesByFullDisk(running, { volume, calmMs });
+      return countLossesByFullDisk(running, { volume, calmMs: peer.calmMs });
     };
     result.diskFull = await fresh(peer, run, VOLUME_MIB);
   });

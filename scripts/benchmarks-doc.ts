@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { peersSection } from '../test/bench/peers/report.ts';
 import { plotSvg } from './bench/plot.ts';
 import { type Results, type Section, tableMarkdown } from './bench/report.ts';
 import { ROOT } from './steps.ts';
@@ -58,6 +59,8 @@ function wanted(): Map<string, string> {
       }
     }
   }
+  const peers = peersSection(ROOT);
+  if (peers !== undefined) text = between(text, 'peers', peers.trimEnd());
   files.set(FILE, text);
   return files;
 }

@@ -30,7 +30,8 @@ export function createTable(folder: string, options: { key: boolean; wal: boolea
 
 /**
  * Counts the rows of a table while others write: one short look at the end of the table on a connection that stays
- * open, since a writer of a rollback journal has to wait for a reader. Undefined when it cannot look now.
+ * open, since a writer of a rollback journal has to wait for a reader. 0 before there is
+ * a table; undefined when it cannot look now.
  */
 export class RowCount {
   readonly #file: string;
@@ -46,8 +47,8 @@ export class RowCount {
       this.#db ??= new Database(this.#file, { readonly: true, timeout: 20 });
       this.#ask ??= this.#db.prepare('SELECT max(rowid) FROM readings').pluck();
       return Number(this.#ask.get() ?? 0);
-    } catch {
-      return undefined;
+    } catch (error) {
+      return String(error).includes('no such table') ? 0 : undefined;
     }
   }
 

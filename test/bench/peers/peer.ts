@@ -23,10 +23,11 @@ export interface Peer {
   /** Whether it runs the model; one that cannot only takes in and stores. */
   scores: boolean;
   /**
-   * It acknowledges what it has not stored yet, without limit. In the measurements of speed the load then waits for
-   * the store, since otherwise the speed of a queue in memory would be measured.
+   * For a peer that acknowledges what it has not stored yet: how many readings may be so, in single messages and in
+   * batches, below the number from which on it or its broker drops. In the measurements of speed the load waits for
+   * the store beyond it, since otherwise the speed of a queue in memory would be measured.
    */
-  storesLater?: boolean;
+  aheadMax?: { singles: number; batched: number };
   /** How long nothing may change before all has arrived, where it writes more rarely than others. */
   calmMs?: number;
   /** Installs what is missing and says which versions run. @throws Error with a sentence when it cannot run here */

@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '@holdfast/testkit';
 import { bytesWritten, cpuSeconds, memoryMb } from '../../../scripts/bench/measure.ts';
 import { Ledger, type Tally } from './ledger.ts';
 import { Load, type LoadOptions } from './load.ts';
-import type { RunningPeer } from './peer.ts';
+import type { Peer, RunningPeer } from './peer.ts';
 
 export interface Speed {
-  /** Readings a second, acknowledged and in the store, one in a message. */
+  /** Readings a second that came into the store under full load, one in a message. */
   singlesPerSecond: number;
   /** The same with `BATCH_ROWS` in a message. */
   batchedPerSecond: number;
@@ -27,18 +28,12 @@ export const BATCHES_AT_ONCE = 4;
 /** Readings a second. */
 export const MODEST_RATE = 200;
 
-/**
- * Messages that may be acknowledged and not stored, where a peer sets no limit: below the 1,000 from which on
- * mosquitto begins to drop, and so few that the slowest has stored them soon.
- */
-const AHEAD_MESSAGES = { singles: 900, batches: 25 };
-
 /** All that moves has arrived when nothing has changed for so long: longer than any peer waits before it writes. */
 const CALM_MS = 2_500;
 const LOOK_MS = 50;
 
-/** Waits until nothing more arrives in the store. @returns `performance.now()` of the last change that was seen */
-export async function settle(peer: RunningPeer, calmMs = CALM_MS): Promise<number> {
+/** Waits until nothing more arrives in the store. */
+export async function settle(peer: RunningPeer, calmMs = CALM_MS): Promise<void> {
   let last: number | undefined;
   let changedAt = performance.now();
   while (performance.now() - changedAt < calmMs) {
@@ -47,7 +42,6 @@ export async function settle(peer: RunningPeer, calmMs = CALM_MS): Promise<numbe
     last = now;
     await sleep(LOOK_MS);
   }
-  return changedAt;
 }
 
 interface Run {
@@ -56,29 +50,34 @@ interface Run {
   /** Numbers from `first` to below `next` were sent. */
   first: number;
   next: number;
-  seconds: number;
+  /** Readings that came into the store while the load ran. */
+  perSecond: number;
 }
 
 /** Throughput with single readings and with batches, then the time to an acknowledgement at a modest rate. */
 export async function measureSpeed(
   peer: RunningPeer,
-  options: { seconds: number; calmMs?: number | undefined; storesLater?: boolean | undefined },
+  options: { seconds: number } & Pick<Peer, 'calmMs' | 'aheadMax'>,
 ): Promise<Speed> {
   const source = peer.source();
   const runs: Run[] = [];
   const run = async (what: Pick<LoadOptions, 'rows' | 'atOnce' | 'rate'>): Promise<Run> => {
     const ledger = new Ledger();
     const first = runs.at(-1)?.next ?? 0;
+    const max = what.rows === 1 ? options.aheadMax?.singles : options.aheadMax?.batched;
+    const ahead =
+      max === undefined || what.rate > 0
+        ? undefined
+        : { most: max, stored: () => peer.storedSoFar() };
+    const before = await count(peer);
     const startedAt = performance.now();
-    const most = what.rows * AHEAD_MESSAGES[what.rows === 1 ? 'singles' : 'batches'];
-    const ahead = options.storesLater ? { most, stored: () => peer.storedSoFar() } : undefined;
     const load = new Load({ source, ledger, first, ahead, ...what });
     await sleep(options.seconds * 1000);
+    const stored = (await count(peer)) - before;
+    const perSecond = stored / ((performance.now() - startedAt) / 1000);
     await load.stop();
-    const endedAt = performance.now();
-    const settledAt = await settle(peer, options.calmMs);
-    const seconds = (Math.max(endedAt, settledAt) - startedAt) / 1000;
-    const done = { load, ledger, first, next: load.next, seconds };
+    await settle(peer, options.calmMs);
+    const done = { load, ledger, first, next: load.next, perSecond };
     runs.push(done);
     return done;
   };
@@ -96,8 +95,8 @@ export async function measureSpeed(
     return acknowledged - lost;
   };
   return {
-    singlesPerSecond: kept(singles) / singles.seconds,
-    batchedPerSecond: kept(batched) / batched.seconds,
+    singlesPerSecond: singles.perSecond,
+    batchedPerSecond: batched.perSecond,
     latencyMs: { p50: modest.load.latencyMs(0.5), p99: modest.load.latencyMs(0.99) },
     cpuPerMillion: ((after.cpu - before.cpu) / kept(batched)) * 1e6,
     memoryMb: after.memory,
@@ -105,6 +104,12 @@ export async function measureSpeed(
     tally: sumOf(runs.map((one) => tallyOf(one, stored))),
   };
 }
+
+const count = (peer: RunningPeer): Promise<number> =>
+  until(async () => {
+    const rows = await peer.storedSoFar();
+    return rows === undefined ? undefined : { rows };
+  }).then(({ rows }) => rows);
 
 const tallyOf = ({ ledger, first, next }: Run, stored: readonly number[]): Tally =>
   ledger.compare(stored.filter((n) => n >= first && n < next));

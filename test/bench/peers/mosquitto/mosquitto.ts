@@ -16,6 +16,9 @@ export function mosquittoVersion(): string {
   return `mosquitto ${version} (Debian)`;
 }
 
+/** Readings on their way through the broker: fewer messages than the 1,000 from which on it drops. */
+export const BROKER_AHEAD_MAX = { singles: 900, batched: 5_000 };
+
 export interface Broker {
   broker: Supervised;
   port: number;

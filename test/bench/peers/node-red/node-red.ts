@@ -5,7 +5,7 @@ import { freePort } from '@holdfast/testkit';
 import { createTable } from '../database.ts';
 import { installOnce, must } from '../install.ts';
 import { MODEL } from '../model.ts';
-import { mosquittoVersion, startMosquitto } from '../mosquitto/mosquitto.ts';
+import { BROKER_AHEAD_MAX, mosquittoVersion, startMosquitto } from '../mosquitto/mosquitto.ts';
 import type { Peer, Place, RunningPeer } from '../peer.ts';
 import { Supervised } from '../processes.ts';
 import { HttpSource, MqttSource } from '../sources.ts';
@@ -80,7 +80,7 @@ export const nodeRedPeers: readonly Peer[] = [
     product: 'Node-RED',
     configuration: 'default',
     acknowledges: 'PUBACK of the broker',
-    storesLater: true,
+    aheadMax: BROKER_AHEAD_MAX,
     setup:
       'mosquitto as Debian configures it; mqtt in, function with onnxruntime-node, sqlite node, all as the editor creates them; SQLite as it comes, a transaction a message, no key',
     scores: true,

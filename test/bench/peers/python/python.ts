@@ -3,7 +3,7 @@ import { freePort } from '@holdfast/testkit';
 import { createTable } from '../database.ts';
 import { installOnce, must } from '../install.ts';
 import { MODEL } from '../model.ts';
-import { mosquittoVersion, startMosquitto } from '../mosquitto/mosquitto.ts';
+import { BROKER_AHEAD_MAX, mosquittoVersion, startMosquitto } from '../mosquitto/mosquitto.ts';
 import type { Peer, Place, RunningPeer } from '../peer.ts';
 import { Supervised } from '../processes.ts';
 import { HttpSource, MqttSource } from '../sources.ts';
@@ -71,7 +71,7 @@ export const pythonPeers: readonly Peer[] = [
     product: 'Python module, paho-mqtt',
     configuration: 'default',
     acknowledges: 'PUBACK of the broker',
-    storesLater: true,
+    aheadMax: BROKER_AHEAD_MAX,
     setup:
       'mosquitto as Debian configures it; paho as in its examples (new session at each start, acknowledged when the handler returns); SQLite as it comes, a transaction a message',
     scores: true,
@@ -84,7 +84,7 @@ export const pythonPeers: readonly Peer[] = [
     product: 'Python module, paho-mqtt',
     configuration: 'most durable',
     acknowledges: 'PUBACK of the broker',
-    storesLater: true,
+    aheadMax: BROKER_AHEAD_MAX,
     setup:
       'mosquitto writes its database after each change and drops nothing; a kept session, acknowledged by hand after the commit; SQLite WAL, synced, group commit up to 5,000 rows, unique key',
     scores: true,

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { freePort } from '@holdfast/testkit';
 import { createDatabase } from '../database.ts';
 import { installOnce, must } from '../install.ts';
-import { mosquittoVersion, startMosquitto } from '../mosquitto/mosquitto.ts';
+import { BROKER_AHEAD_MAX, mosquittoVersion, startMosquitto } from '../mosquitto/mosquitto.ts';
 import type { Peer, Place, RunningPeer } from '../peer.ts';
 import { Supervised } from '../processes.ts';
 import { HttpSource, MqttSource } from '../sources.ts';
@@ -49,6 +49,7 @@ const mqttInput = (port: number): string => `
   qos = 1
   client_id = "telegraf"
   persistent_session = true
+  max_undelivered_messages = 5000
   topic_tag = ""
 ${parser('mqtt_consumer')}`;
 
@@ -63,7 +64,7 @@ const sqlOutput = (file: string): string => `
 
 const agent = (durable: boolean): string =>
   durable
-    ? '[agent]\n  omit_hostname = true\n  flush_interval = "1s"\n  metric_batch_size = 5000\n  metric_buffer_limit = 100000\n'
+    ? '[agent]\n  omit_hostname = true\n  flush_interval = "1s"\n  metric_batch_size = 250\n  metric_buffer_limit = 100000\n'
     : '[agent]\n  omit_hostname = true\n';
 
 async function start(place: Place, way: 'http' | 'mqtt'): Promise<RunningPeer> {
@@ -99,7 +100,8 @@ export const telegrafPeers: readonly Peer[] = [
     product: 'Telegraf',
     configuration: 'default',
     acknowledges: '204 when parsed',
-    storesLater: true,
+    // Of the 10,000 that it keeps in memory before it drops.
+    aheadMax: { singles: 8_000, batched: 8_000 },
     setup:
       'http_listener_v2 to outputs.sql (SQLite) with a transaction a batch; the default agent: written every 10 s or 1,000 metrics, at most 10,000 wait in memory',
     scores: false,
@@ -112,9 +114,9 @@ export const telegrafPeers: readonly Peer[] = [
     product: 'Telegraf',
     configuration: 'most durable',
     acknowledges: 'PUBACK of the broker',
-    storesLater: true,
+    aheadMax: BROKER_AHEAD_MAX,
     setup:
-      'mosquitto writes its database after each change and drops nothing; mqtt_consumer with a kept session, which acknowledges what the output has written; outputs.sql (SQLite WAL, synced) every second',
+      'mosquitto writes its database after each change and drops nothing; mqtt_consumer with a kept session, which acknowledges what the output has written; outputs.sql (SQLite WAL, synced) with a transaction for 250 metrics or each second',
     scores: false,
     install: async (cache) => `${await installTelegraf(cache)}, ${mosquittoVersion()}`,
     start: (place) => start(place, 'mqtt'),
