@@ -9,6 +9,7 @@ import {
 import type { AssetState, InsightStore, Retention } from './adapters/insight-store.ts';
 import type { LossLedger } from './adapters/loss-ledger.ts';
 import type { Outbox } from './adapters/outbox.ts';
+import type { StoreRoom } from './adapters/store-room.ts';
 import {
   type AnomalyChange,
   anomalyRecord,
@@ -36,6 +37,7 @@ export interface ApplyRules {
   detector: DetectorRules;
   /** Kinds that wait for upload; all others are counted as denied. */
   kept: ReadonlySet<InsightKind>;
+  /** Bytes that records waiting for upload may have. */
   outboxBytesMax: number;
   retention: Retention;
 }
@@ -49,6 +51,7 @@ export class Application {
   readonly #store: InsightStore;
   readonly #outbox: Outbox;
   readonly #losses: LossLedger;
+  readonly #room: Pick<StoreRoom, 'make'>;
   readonly #site: string;
   readonly #origin: string;
   readonly #assets = new Map<string, AssetState>();
@@ -63,10 +66,12 @@ export class Application {
     store: InsightStore;
     outbox: Outbox;
     losses: LossLedger;
+    room: Pick<StoreRoom, 'make'>;
     site: string;
     origin: string;
   }) {
     this.#losses = options.losses;
+    this.#room = options.room;
     this.#store = options.store;
     this.#outbox = options.outbox;
     this.#site = options.site;
@@ -153,7 +158,7 @@ export class Application {
     this.#putRollups(asset, closed);
   }
 
-  /** Writes what the calls before have left to write; the last call in a transaction. */
+  /** Writes what the calls before have left to write, and makes room; the last call in a transaction. */
   finish(rules: ApplyRules, wallMs: number): void {
     const open = { ...this.#open };
     for (const [name, state] of this.#staged) {
@@ -166,7 +171,8 @@ export class Application {
     this.#recordLosses(wallMs);
     this.#outbox.append(this.#records, rules.kept, wallMs);
     this.#records = [];
-    for (const { lane, first, last, count } of this.#outbox.evict(rules.outboxBytesMax)) {
+    this.#store.expire(rules.retention);
+    for (const { lane, first, last, count } of this.#room.make(rules.outboxBytesMax)) {
       const id = `g-${this.#origin}-${lane}-${first}-${last}`;
       const gap = {
         id,
@@ -181,7 +187,6 @@ export class Application {
       this.#store.putGap(record);
       this.#outbox.append([record], rules.kept, wallMs);
     }
-    this.#store.expire(rules.retention);
   }
 
   /** The transaction is committed. */
@@ -196,6 +201,7 @@ export class Application {
     this.#staged = new Map();
     this.#records = [];
     this.#store.open = this.#open;
+    this.#store.undone();
   }
 
   /** Assets with a rollup that is still counting. */

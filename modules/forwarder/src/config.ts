@@ -113,7 +113,14 @@ export const settings = z.strictObject({
         .min(64 * 1024)
         .default(1024 * MEBIBYTE)
         .describe(
-          'Bytes of records that wait for upload. Beyond it the oldest of bulk, then normal, are evicted and leave a gap record.',
+          'Bytes that records waiting for upload may have, and that the whole store may take on disk with log and reserve (there less than 16 MiB counts as 16 MiB). Beyond it go: what is kept at the site to be looked at, then the oldest of bulk, then of normal, which leave a gap record. When critical and audit fill it, no more is applied.',
+        ),
+      freeBytesMin: z
+        .int()
+        .min(0)
+        .optional()
+        .describe(
+          'Bytes that stay free on the volume for other software: below it the store grows no more. None: a tenth of the volume, at most 512 MiB.',
         ),
     })
     .prefault({}),

@@ -1,21 +1,28 @@
 import { createHash, randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { type InsightKind, LANES } from '@holdfast/contracts';
-import type { ModuleHost, RunningModule } from '@holdfast/module-host';
+import {
+  DiskRoom,
+  type ModuleHost,
+  observeRoom,
+  type RoomSettings,
+  type RunningModule,
+} from '@holdfast/module-host';
 import type Database from 'better-sqlite3';
 import { AzureBlobTarget, type BlobTarget } from './adapters/blob-target.ts';
+import { type Commit, Commits } from './adapters/commits.ts';
 import { isDamage, markDamaged, storeDamaged } from './adapters/damage.ts';
-import { openForReading } from './adapters/database.ts';
+import { LOG_BYTES, openForReading } from './adapters/database.ts';
 import { InsightReader } from './adapters/insight-reader.ts';
 import { InsightStore } from './adapters/insight-store.ts';
 import { LossLedger } from './adapters/loss-ledger.ts';
 import { damageCounts } from './adapters/losses.ts';
 import { Outbox } from './adapters/outbox.ts';
-import { provenTransaction } from './adapters/proof.ts';
 import { quarantined } from './adapters/quarantine.ts';
 import { Sealing } from './adapters/sealing.ts';
 import { parseStorageAddress } from './adapters/storage-address.ts';
 import { openStore } from './adapters/store.ts';
+import { StoreRoom } from './adapters/store-room.ts';
 import { addRoutes } from './api.ts';
 import { Application, type ApplyRules } from './apply.ts';
 import type { Environment, Settings } from './config.ts';
@@ -33,6 +40,10 @@ export interface ForwarderOptions {
   target?: BlobTarget;
 }
 
+/** How often a batch that waits for room is tried. */
+const HELD_LOOK_MS = 500;
+/** How often a step of giving free pages back is done, if there are any. */
+const GIVE_BACK_MS = 250;
 /** How often rollups of silent assets are looked for. */
 const IDLE_LOOK_MS = 5_000;
 /** How often the accounting is checked against the rows. */
@@ -49,7 +60,12 @@ export async function startForwarder(
   const known = (host.settingsVersion ?? 1) > 0;
   const file = path.join(env.HOLDFAST_DATA_DIR, 'forwarder.db');
   const site = env.HOLDFAST_SITE;
-  const db = openStore(file, { log, site, wallMs: clock.wallMs() });
+  const disk = new DiskRoom({
+    ...{ file, logBytesMax: LOG_BYTES, log },
+    settings: roomSettings(host.settings),
+  });
+  const giveUpReserve = (): boolean => disk.giveUpReserve();
+  const db = openStore(file, { log, site, wallMs: clock.wallMs(), giveUpReserve });
   const fatal = (error: Error): never => {
     const damage = [error, error.cause].find(isDamage) as Error | undefined;
     if (damage === undefined) return host.fatal(error);
@@ -67,10 +83,14 @@ export async function startForwarder(
   const readDb = openForReading(file);
   const store = new InsightStore(db);
   const outbox = new Outbox(db);
+  const room = new StoreRoom({ db, disk, outbox, store });
+  const commits = new Commits({ db, logBytes: () => disk.logBytes, giveUpReserve, fatal });
+  const commit: Commit = (work) => commits.run(work);
   const metrics = createForwarderMetrics(host.metrics);
-  const meta = new Meta(db);
+  const meta = new Meta(db, commit);
   const losses = new LossLedger(db);
-  const application = new Application({ store, outbox, losses, site, origin: meta.origin() });
+  const origin = meta.origin();
+  const application = new Application({ store, outbox, losses, room, site, origin });
   const receipts = new ReceiptSender({
     send: (message) => host.send(message),
     log,
@@ -81,7 +101,8 @@ export async function startForwarder(
     application,
     receipts,
     metrics,
-    transaction: (work) => provenTransaction(db, work),
+    room,
+    transaction: (work, undo) => commits.run(work, undo),
     parkedMax: host.settings.parkedMax,
     rules: applyRules(host.settings, known),
     rollupIdleMs: host.settings.rollup.idleSecs * 1000,
@@ -104,7 +125,7 @@ export async function startForwarder(
   const uploader = new Uploader({
     site,
     outbox,
-    sealing: new Sealing(db, site),
+    sealing: new Sealing(db, site, commits),
     metrics,
     clock,
     log,
@@ -117,8 +138,10 @@ export async function startForwarder(
     onStep: options.onStep,
   });
   const imbalance = (): number => imbalanceOf(outbox);
+  observeRoom(host.metrics, () => room.look());
   observeStores(host.metrics, {
     outbox,
+    held: () => pipeline.held.count,
     totals: () => guarded(() => store.totals()),
     positions: () => guarded(() => store.positions()),
     segmentBytes: () => store.segmentBytes,
@@ -142,13 +165,16 @@ export async function startForwarder(
   audit();
   const timers = [
     setInterval(() => pipeline.closeIdle(), IDLE_LOOK_MS),
+    setInterval(() => pipeline.retryHeld(), HELD_LOOK_MS),
+    setInterval(() => room.giveBack(commit), GIVE_BACK_MS),
     setInterval(audit, AUDIT_MS),
   ];
   for (const timer of timers) timer.unref();
+  disk.start();
   uploader.start();
 
   const hold = (held: boolean) => () => {
-    provenTransaction(db, () => meta.set('held', held ? '1' : '0'));
+    meta.set('held', held ? '1' : '0');
     uploader.setHeld(held);
     return { status: 200, payload: { held } };
   };
@@ -157,6 +183,7 @@ export async function startForwarder(
     methods: { holdUpload: hold(true), resumeUpload: hold(false) },
     apply: (settings) => {
       const next = targetFor(settings);
+      disk.apply(roomSettings(settings));
       pipeline.rules = applyRules(settings, true);
       pipeline.rollupIdleMs = settings.rollup.idleSecs * 1000;
       targetProblem = next.problem;
@@ -165,6 +192,7 @@ export async function startForwarder(
     status: () =>
       guarded(() =>
         statusOf({
+          room,
           store,
           outbox,
           application,
@@ -182,10 +210,11 @@ export async function startForwarder(
       const pending = Object.values(outbox.lanes()).reduce((sum, lane) => sum + lane.pending, 0);
       return { rollupsOfAssets: assets, pending, ...(left === undefined ? {} : { left }) };
     },
-    notReady: () => undefined,
+    notReady: () => pipeline.held.reason,
     onConnected: () => pipeline.receiptAll(),
     stop: async () => {
       for (const timer of timers) clearInterval(timer);
+      disk.stop();
       receipts.stop();
       await uploader.stop();
       readDb.close();
@@ -197,9 +226,11 @@ export async function startForwarder(
 /** Small facts about this database. */
 class Meta {
   readonly #db: Database.Database;
+  readonly #commit: Commit;
 
-  constructor(db: Database.Database) {
+  constructor(db: Database.Database, commit: Commit) {
     this.#db = db;
+    this.#commit = commit;
   }
 
   get(key: string): string | undefined {
@@ -209,7 +240,8 @@ class Meta {
   }
 
   set(key: string, value: string): void {
-    this.#db.prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)').run(key, value);
+    const put = this.#db.prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)');
+    this.#commit(() => put.run(key, value));
   }
 
   /** Identity of this database, made with it. */
@@ -221,6 +253,11 @@ class Meta {
     return origin;
   }
 }
+
+const roomSettings = ({ outbox }: Settings): RoomSettings => ({
+  capBytes: outbox.bytesMax,
+  freeBytesMin: outbox.freeBytesMin,
+});
 
 /** A missing or wrong address stops the upload only. */
 function makeTarget(
@@ -297,6 +334,7 @@ function damageOf(db: Database.Database, reader: InsightReader): Record<string, 
 }
 
 function statusOf(parts: {
+  room: StoreRoom;
   store: InsightStore;
   outbox: Outbox;
   application: Application;
@@ -320,6 +358,9 @@ function statusOf(parts: {
     parked: pipeline.parked,
     parkedDropped: pipeline.parkedDropped,
     refused: pipeline.refused,
+    disk: parts.room.look(),
+    waiting: pipeline.held.reason ?? null,
+    heldBatches: pipeline.held.count,
     streams: store.positions(),
     assets: application.assetCount,
     anomalies: { open: application.openAnomalies, total: totals.anomalies },

@@ -7,6 +7,8 @@ import { LatencyWindow } from './latency.ts';
 /** What the gauges read at each scrape; all of it cheap. */
 export interface MetricSources {
   outbox: Outbox;
+  /** Batches not applied for lack of room. */
+  held(): number;
   totals(): Totals;
   positions(): readonly Position[];
   segmentBytes(): number;
@@ -112,6 +114,14 @@ export function observeStores(registry: Registry, sources: MetricSources): void 
     registers,
     collect() {
       for (const [what, count] of Object.entries(sources.totals())) this.set({ what }, count);
+    },
+  });
+  new Gauge({
+    name: 'holdfast_forwarder_held_batches',
+    help: 'Batches not applied because the store had no room, since the start of the process; they come again',
+    registers,
+    collect() {
+      this.set(sources.held());
     },
   });
   new Gauge({

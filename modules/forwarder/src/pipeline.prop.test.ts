@@ -131,6 +131,8 @@ class Site {
 
 interface Status {
   applied: number;
+  waiting: string | null;
+  heldBatches: number;
   scored: number;
   rejected: number;
   unscored: number;
@@ -420,6 +422,20 @@ describe('forwarder', () => {
     expect(insights[0]).toMatchObject({ source: 'lane:bulk', reason: 'outbox full' });
     expect(insights.reduce((sum, { count }) => sum + count, 0)).toBe(bulk.evicted);
     expect(audit.pending).toBe(insights.length);
+  });
+
+  it('applies and receipts nothing while the volume is below its floor, and goes on when it is not', async () => {
+    const floor = settings({ outbox: { freeBytesMin: Number.MAX_SAFE_INTEGER } });
+    const site = await new Site(floor).start();
+    site.send(batch(calm, 1, 100));
+    site.send(batch(calm, 1, 50));
+    expect(site.status).toMatchObject({ applied: 0, heldBatches: 2, waiting: expect.any(String) });
+    expect(site.module.notReady()).toBe(site.status.waiting);
+    expect(site.fake.sent).toEqual([]);
+    site.module.apply(settings());
+    await until(() => site.fake.sent.length > 0);
+    expect(site.status).toMatchObject({ applied: 100, waiting: null });
+    expect(site.module.notReady()).toBeUndefined();
   });
 
   it('overwrites the oldest scores when their room is full, and counts them', async () => {

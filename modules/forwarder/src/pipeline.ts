@@ -9,10 +9,12 @@ import type { Clock, Log } from '@holdfast/module-host';
 import { type SequenceRange, StreamReceiver } from '@holdfast/stream';
 import type { InboundMessage } from '@holdfast/transport';
 import type { InsightStore } from './adapters/insight-store.ts';
+import type { StoreRoom } from './adapters/store-room.ts';
 import type { Application, ApplyRules } from './apply.ts';
 import { wantedOutcomes } from './domain/outcome-rows.ts';
 import { skippedParts } from './domain/skipped-parts.ts';
 import { ForwarderError } from './errors.ts';
+import { type HeldBatch, HeldBatches } from './held-batches.ts';
 import { MessageReader } from './message-reader.ts';
 import type { ForwarderMetrics } from './metrics.ts';
 import type { ReceiptSender } from './receipts.ts';
@@ -22,8 +24,9 @@ export interface PipelineOptions {
   application: Application;
   receipts: ReceiptSender;
   metrics: ForwarderMetrics;
-  /** Runs a function in one transaction that is on disk when this returns. */
-  transaction(work: () => void): void;
+  /** Runs work in one transaction that is on disk when this returns; `undo` forgets what a failed try has left. */
+  transaction(work: () => void, undo: () => void): void;
+  room: Pick<StoreRoom, 'short'>;
   parkedMax: number;
   rules: ApplyRules;
   rollupIdleMs: number;
@@ -44,6 +47,8 @@ export class ScoresPipeline {
   readonly #lastSeen = new Map<string, number>();
   rules: ApplyRules;
   rollupIdleMs: number;
+  /** Batches that the store has no room for. */
+  readonly held: HeldBatches;
   duplicates = 0;
   parkedDropped = 0;
 
@@ -52,6 +57,12 @@ export class ScoresPipeline {
     this.rules = options.rules;
     this.rollupIdleMs = options.rollupIdleMs;
     this.#reader = new MessageReader(options);
+    this.held = new HeldBatches({
+      short: () => options.room.short,
+      makeRoom: () => this.#commit(() => {}),
+      monotonicMs: () => options.clock.monotonicMs(),
+      log: options.log,
+    });
     const { parkedMax } = options;
     this.#receiver = new StreamReceiver<ScoresMessage>({ parkedMax }, options.store.positions());
     const now = options.clock.monotonicMs();
@@ -60,15 +71,32 @@ export class ScoresPipeline {
 
   /** Handler of input `scores`. Never throws for what is in a message. */
   onScores(message: InboundMessage): void {
-    const started = performance.now();
     const scores = this.#reader.read(message);
     if (scores === undefined) return;
+    const batch = { scores, lost: readLostRanges(message.properties[LOST_PROPERTY]) ?? [] };
+    if (this.#isNew(scores) && !this.held.hasRoom()) this.held.hold(batch);
+    else this.#take(batch);
+  }
+
+  /** Takes the batches that had to wait for room. */
+  retryHeld(): void {
+    for (const batch of this.held.take()) {
+      if (this.held.hasRoom()) this.#take(batch);
+      else this.held.hold(batch);
+    }
+  }
+
+  #isNew({ stream, epoch, last }: ScoresMessage): boolean {
+    return this.#receiver.position(stream, epoch) < last;
+  }
+
+  #take({ scores, lost }: HeldBatch): void {
+    const started = performance.now();
     const { skipped, apply, outcome, dropped } = this.#receiver.offer(scores);
     if (outcome === 'duplicate') this.duplicates++;
     this.parkedDropped += dropped;
     if (skipped !== undefined || apply.length > 0) {
       const { application, clock } = this.#options;
-      const lost = readLostRanges(message.properties[LOST_PROPERTY]) ?? [];
       this.#commit(() => {
         const from = { wallMs: clock.wallMs(), lost };
         if (skipped !== undefined) application.skip(scores, skipped, from);
@@ -117,7 +145,7 @@ export class ScoresPipeline {
   }
 
   #closeRollups(assets: readonly string[]): number {
-    if (assets.length === 0) return 0;
+    if (assets.length === 0 || !this.held.hasRoom()) return 0;
     this.#commit(() => {
       for (const asset of assets) this.#options.application.closeRollups(asset);
     });
@@ -128,10 +156,11 @@ export class ScoresPipeline {
   #commit(work: () => void): void {
     const { application, clock } = this.#options;
     try {
-      this.#options.transaction(() => {
+      const whole = (): void => {
         work();
         application.finish(this.rules, clock.wallMs());
-      });
+      };
+      this.#options.transaction(whole, () => application.discard());
     } catch (error) {
       application.discard();
       this.#options.fatal(

@@ -1,8 +1,9 @@
 import type { InsightKind, Lane } from '@holdfast/contracts';
-import type { Clock, Log } from '@holdfast/module-host';
+import { type Clock, errorFields, type Log } from '@holdfast/module-host';
 import { fileOf } from './adapters/blob-file.ts';
 import type { BlobTarget } from './adapters/blob-target.ts';
 import { isDamage } from './adapters/damage.ts';
+import { isDiskFull } from './adapters/disk-errors.ts';
 import type { Outbox } from './adapters/outbox.ts';
 import type { SealedBlob, Sealing } from './adapters/sealing.ts';
 import { failureOf, type UploadFailure } from './adapters/upload-failure.ts';
@@ -57,6 +58,8 @@ interface Course {
 
 /** Blobs of one lane that are sealed at a time; the rest stays open to eviction and policy. */
 const SEALED_MAX = 4;
+/** A full disk is not tried again before this. */
+const DISK_PAUSE_MS = 1_000;
 /** Refusals after which a blob is split, or its one record buried. */
 const REFUSALS_MAX = 3;
 
@@ -83,6 +86,7 @@ export class Uploader {
   /** The way to the store, shared by both courses. */
   readonly link: Link;
   #failures = 0;
+  #diskFull = false;
   /** The question under way, shared by both courses. */
   #asking: Promise<boolean> | undefined;
 
@@ -163,11 +167,22 @@ export class Uploader {
 
   async #follow(course: Course): Promise<void> {
     while (!this.#stopping) {
-      const worked = await this.#step(course).catch((error: Error) => this.#options.fatal(error));
+      const worked = await this.#step(course).catch((error: unknown) => this.#pauseFor(error));
       // A turn of the event loop between two blobs, so that incoming scores never wait for more than one.
       if (worked) await new Promise(setImmediate);
       else await course.wakeup.wait(course.everyMs);
     }
+  }
+
+  /** A full disk holds up everything that would have to be written; nothing is lost, and it is tried again. */
+  async #pauseFor(error: unknown): Promise<false> {
+    if (!isDiskFull(error)) this.#options.fatal(error as Error);
+    if (!this.#diskFull) {
+      this.#options.log.error('The disk is full, deliveries cannot be settled', errorFields(error));
+    }
+    this.#diskFull = true;
+    await new Promise((resolve) => setTimeout(resolve, DISK_PAUSE_MS));
+    return false;
   }
 
   /** Handles one blob, if there is one to handle. */
@@ -282,10 +297,13 @@ export class Uploader {
       onStep?.('settled', blob);
       metrics.uploads.inc({ outcome });
       this.#blobPauses.delete(blob.number);
+      this.#diskFull = false;
       this.link.worked();
     } catch (error) {
       if (isDamage(error)) throw error;
       if (this.#stop.signal.aborted) return;
+      // The store has the blob, and the disk here is to blame: it is put again, and found to be there.
+      if (isDiskFull(error)) throw error;
       const failure = failureOf(error);
       this.#failures++;
       metrics.uploads.inc({ outcome: failure.failure });

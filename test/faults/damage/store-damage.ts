@@ -50,9 +50,9 @@ const PLANTS: readonly Plant[] = [
   },
   {
     name: 'upload-before-checkpoint',
-    file: `${ADAPTERS}/sealing.ts`,
-    find: "    this.#db.pragma('wal_checkpoint(TRUNCATE)');\n",
-    replace: '',
+    file: `${ADAPTERS}/commits.ts`,
+    find: 'copyLog(db);\n      proofOf(db).keepAside();',
+    replace: 'proofOf(db).keepAside();',
   },
   {
     name: 'deleted-rows-come-back',

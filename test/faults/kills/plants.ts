@@ -47,8 +47,8 @@ const positionApart: Plant = {
 const receiptBeforeCommit: Plant = {
   name: 'receipt-before-commit',
   file: 'modules/forwarder/src/forwarder.ts',
-  find: 'transaction: (work) => provenTransaction(db, work),',
-  replace: 'transaction: (work) => void setTimeout(() => provenTransaction(db, work), 200),',
+  find: 'transaction: (work, undo) => commits.run(work, undo),',
+  replace: 'transaction: (work, undo) => void setTimeout(() => commits.run(work, undo), 200),',
 };
 
 /** Records are off the outbox before the store has them. */

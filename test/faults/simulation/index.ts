@@ -49,7 +49,7 @@ const PLANTS: readonly Plant[] = [
   {
     name: 'evicted-uncounted',
     file: 'modules/forwarder/src/adapters/outbox.ts',
-    find: 'this.#takeFromLane.run({ lane, count: eviction.count, bytes });',
+    find: 'this.#takeFromLane.run({ lane, count: eviction.count, bytes: eviction.bytes });',
     replace: '',
   },
 ];

@@ -1,6 +1,7 @@
 import { mkdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
+import { isDiskFailure, isDiskFull } from './disk-errors.ts';
 import { prepareSchema } from './schema.ts';
 
 /**
@@ -8,17 +9,35 @@ import { prepareSchema } from './schema.ts';
  * and cut in one step, never by SQLite in passing: a log that is already copied but not yet cut would, if its end were
  * lost, lay old pages over new ones.
  */
-const LOG_BYTES_MAX = 16 * 1024 * 1024;
+export const LOG_BYTES = 16 * 1024 * 1024;
+
+export interface DatabaseOptions {
+  /** Called when the disk is full; true when that has made room. */
+  giveUpReserve?(): boolean;
+}
 
 /**
  * Opens the database file with SQLite, made anew when missing, and brings its tables up to date. Every commit is on disk
  * when it returns. Does not look for damage: that is `openStore`.
  * @throws ForwarderError FWD_STORE_NEWER, FWD_STORE_DAMAGED, and what SQLite throws
  */
-export function openDatabase(file: string): Database.Database {
+export function openDatabase(file: string, options: DatabaseOptions = {}): Database.Database {
   mkdirSync(path.dirname(file), { recursive: true });
+  try {
+    return open(file);
+  } catch (error) {
+    // On a full disk the files beside the database cannot be made either.
+    const full = isDiskFull(error) || isDiskFailure(error);
+    if (!full || options.giveUpReserve?.() !== true) throw error;
+    return open(file);
+  }
+}
+
+function open(file: string): Database.Database {
   const db = new Database(file);
   try {
+    // Takes effect in a new file only; an older one keeps its free pages for itself.
+    db.pragma('auto_vacuum = INCREMENTAL');
     db.pragma('journal_mode = WAL');
     // FULL: the write-ahead log is synced at each commit, so a power cut takes nothing that a receipt covers.
     db.pragma('synchronous = FULL');
@@ -41,8 +60,11 @@ export function openForReading(file: string): Database.Database {
   return db;
 }
 
-/** Copies the log into the database when it has grown large. After a commit. */
-export function boundLog(db: Database.Database): void {
-  const { size } = statSync(`${db.name}-wal`, { throwIfNoEntry: false }) ?? { size: 0 };
-  if (size > LOG_BYTES_MAX) db.pragma('wal_checkpoint(TRUNCATE)');
+/** Copies the log into the database and cuts it. Not inside a transaction. @throws what SQLite throws */
+export function copyLog(db: Database.Database): void {
+  db.pragma('wal_checkpoint(TRUNCATE)');
 }
+
+/** Size of the log, in bytes. */
+export const logBytesOf = (db: Database.Database): number =>
+  statSync(`${db.name}-wal`, { throwIfNoEntry: false })?.size ?? 0;

@@ -51,6 +51,13 @@ const GAPS_KEPT_MAX = 10_000;
 /** Rows taken out at once when something is full: each batch adds a few, so this keeps the bounds and never stalls. */
 const EXPIRE_ROWS_MAX = 2_000;
 
+/** What is kept only to be looked at, besides scores: table, which rows of it, and where it is counted. */
+const LOOKED_AT = [
+  ['dead', '1', 'deadOverwritten'],
+  ['rollup', '1', 'insightsExpired'],
+  ['anomaly', 'endT IS NOT NULL', 'insightsExpired'],
+] as const;
+
 /**
  * What has been applied, and the insights kept at the site. All methods run inside a transaction of the caller;
  * kept insights are bounded, and what goes to make room is counted.
@@ -62,9 +69,12 @@ export class InsightStore {
 
   constructor(db: Database.Database) {
     this.#db = db;
-    this.#segmentBytes = Number(
-      db.prepare('SELECT COALESCE(SUM(LENGTH(body)), 0) FROM segment').pluck().get(),
-    );
+    this.#segmentBytes = this.#countSegmentBytes();
+  }
+
+  /** A transaction was undone. */
+  undone(): void {
+    this.#segmentBytes = this.#countSegmentBytes();
   }
 
   positions(): Position[] {
@@ -244,6 +254,44 @@ export class InsightStore {
       this.#keepLast('anomaly', retention.anomaliesMax, 'AND endT IS NOT NULL') +
       this.#keepLast('gap', GAPS_KEPT_MAX);
     if (expired > 0) this.count({ insightsExpired: expired });
+  }
+
+  /**
+   * Takes out what is kept only to be looked at, oldest first: scores, then dead letters, rollups, ended anomalies;
+   * about so many bytes, at most `EXPIRE_ROWS_MAX` rows of a kind.
+   */
+  makeRoom(bytes: number): void {
+    const before = this.#segmentBytes;
+    if (before > 0) this.#overwriteSegments(Math.max(0, before - bytes));
+    let missing = bytes - (before - this.#segmentBytes);
+    for (const [table, only, counter] of LOOKED_AT) {
+      if (missing <= 0) return;
+      const gone = this.#takeOldest(table, only, missing);
+      if (gone.rows > 0) this.count({ [counter]: gone.rows });
+      missing -= gone.bytes;
+    }
+  }
+
+  #takeOldest(table: string, only: string, bytesMax: number): { rows: number; bytes: number } {
+    const gone = { rows: 0, bytes: 0 };
+    let last = 0;
+    const oldest = this.#prepared(
+      `SELECT number, LENGTH(record) AS bytes FROM ${table} WHERE ${only} ORDER BY number LIMIT ?`,
+    );
+    for (const row of oldest.iterate(EXPIRE_ROWS_MAX)) {
+      if (gone.bytes >= bytesMax) break;
+      const { number, bytes } = row as { number: number; bytes: number };
+      last = number;
+      gone.rows++;
+      gone.bytes += bytes;
+    }
+    this.#run(`DELETE FROM ${table} WHERE number <= ? AND ${only}`, last);
+    return gone;
+  }
+
+  #countSegmentBytes(): number {
+    const sum = this.#db.prepare('SELECT COALESCE(SUM(LENGTH(body)), 0) FROM segment').pluck();
+    return Number(sum.get());
   }
 
   #overwriteSegments(bytesMax: number): void {

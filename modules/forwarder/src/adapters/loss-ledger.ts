@@ -24,11 +24,11 @@ export class LossLedger {
     for (const { key, value } of rows) this.#ranges.set(key, rangesIn(value));
   }
 
-  /** Inside the transaction that skips these rows; when that fails the process ends. */
+  /** Inside the transaction that skips these rows; that may be tried twice, and when it fails the process ends. */
   record(stream: string, epoch: string, range: { first: number; last: number }): void {
     const key = keyOf(stream, epoch);
     const ranges = this.#ranges.get(key) ?? [];
-    ranges.push([range.first, range.last]);
+    if (ranges.at(-1)?.[0] !== range.first) ranges.push([range.first, range.last]);
     if (ranges.length > RANGES_MAX) ranges.shift();
     this.#ranges.set(key, ranges);
     this.#db

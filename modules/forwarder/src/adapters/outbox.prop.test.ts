@@ -76,7 +76,10 @@ class World {
     this.#opened = true;
     this.db = openDatabase(this.#file);
     this.outbox = new Outbox(this.db);
-    this.sealing = new Sealing(this.db, 'plant-1');
+    this.sealing = new Sealing(this.db, 'plant-1', {
+      run: (work) => this.db.transaction(work)(),
+      settle: () => {},
+    });
   }
 
   run(step: Step): void {
@@ -136,7 +139,12 @@ class World {
     const waiting = this.db
       .prepare('SELECT number, lane, record FROM outbox WHERE blob IS NULL')
       .all() as { number: number; lane: string; record: string }[];
-    const evictions = this.db.transaction(() => this.outbox.evict(bytesMax))();
+    const evictions = this.db.transaction(() =>
+      EVICTION_ORDER.flatMap((lane) => {
+        const excess = this.outbox.bytes - bytesMax;
+        return excess > 0 ? (this.outbox.evict(lane, excess) ?? []) : [];
+      }),
+    )();
     for (const { lane, first, last, count } of evictions) {
       expect(EVICTION_ORDER).toContain(lane);
       const gone = waiting.filter((r) => r.lane === lane && r.number >= first && r.number <= last);
@@ -150,7 +158,7 @@ class World {
   #failInTransaction(): void {
     const failing = this.db.transaction(() => {
       this.outbox.append([record('rollup', 1_000_000, 1)], this.allowed, 0);
-      this.outbox.evict(0);
+      for (const lane of EVICTION_ORDER) this.outbox.evict(lane, Number.MAX_SAFE_INTEGER);
       throw new Error('power cut');
     });
     expect(failing).toThrow('power cut');

@@ -1,6 +1,6 @@
 import type { InsightKind, InsightRecord, Lane } from '@holdfast/contracts';
 import type Database from 'better-sqlite3';
-import { EVICTION_ORDER, eventDate, LANE_OF, type LaneCounts } from '../domain/lanes.ts';
+import { eventDate, LANE_OF, type LaneCounts } from '../domain/lanes.ts';
 import { outboxSum } from './row-sum.ts';
 
 /** A run of records that had to go to make room. */
@@ -9,10 +9,8 @@ export interface Eviction {
   first: number;
   last: number;
   count: number;
+  bytes: number;
 }
-
-/** Share of the cap that is freed at once, so that a full outbox makes few gap records, not one a batch. */
-const EVICTION_SHARE = 0.05;
 
 /** Records taken out at once, so that one batch never waits long for room. */
 const EVICTION_RECORDS_MAX = 5_000;
@@ -112,30 +110,21 @@ export class Outbox {
     });
   }
 
-  /** Makes room when more than `bytesMax` wait, at the cost of the oldest records of the cheapest lane. */
-  evict(bytesMax: number): Eviction[] {
-    const total = Number(this.#bytes.get());
-    if (total <= bytesMax) return [];
-    let excess = total - bytesMax * (1 - EVICTION_SHARE);
-    const evictions: Eviction[] = [];
-    for (const lane of EVICTION_ORDER) {
-      const eviction: Eviction = { lane, first: 0, last: 0, count: 0 };
-      let bytes = 0;
-      for (const row of this.#oldestWaiting.iterate(lane, EVICTION_RECORDS_MAX)) {
-        if (excess <= 0) break;
-        const record = row as { number: number; bytes: number };
-        if (eviction.count === 0) eviction.first = record.number;
-        eviction.last = record.number;
-        eviction.count++;
-        bytes += record.bytes;
-        excess -= record.bytes;
-      }
-      if (eviction.count === 0) continue;
-      this.#delete.run(lane, eviction.first, eviction.last);
-      this.#takeFromLane.run({ lane, count: eviction.count, bytes });
-      evictions.push(eviction);
+  /** Takes the oldest waiting records of a lane out: so many bytes, but not too many records at once. */
+  evict(lane: Lane, bytes: number): Eviction | undefined {
+    const eviction: Eviction = { lane, first: 0, last: 0, count: 0, bytes: 0 };
+    for (const row of this.#oldestWaiting.iterate(lane, EVICTION_RECORDS_MAX)) {
+      if (eviction.bytes >= bytes) break;
+      const record = row as { number: number; bytes: number };
+      if (eviction.count === 0) eviction.first = record.number;
+      eviction.last = record.number;
+      eviction.count++;
+      eviction.bytes += record.bytes;
     }
-    return evictions;
+    if (eviction.count === 0) return undefined;
+    this.#delete.run(lane, eviction.first, eviction.last);
+    this.#takeFromLane.run({ lane, count: eviction.count, bytes: eviction.bytes });
+    return eviction;
   }
 
   /** Bytes of records that wait, over all lanes. */

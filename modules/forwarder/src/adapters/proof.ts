@@ -3,7 +3,6 @@ import path from 'node:path';
 import { LANES } from '@holdfast/contracts';
 import type Database from 'better-sqlite3';
 import type { Steering } from '../domain/steering.ts';
-import { boundLog } from './database.ts';
 import type { Position, Totals } from './insight-store.ts';
 import { syncFolder, writeSynced } from './quarantine.ts';
 import { sumOf } from './row-sum.ts';
@@ -163,11 +162,9 @@ export function proofOf(db: Database.Database): Proof {
 
 /** Runs a function in one transaction, with its proof; on disk when this returns. */
 export function provenTransaction<Result>(db: Database.Database, work: () => Result): Result {
-  const result = db.transaction(() => {
+  return db.transaction(() => {
     const done = work();
     proofOf(db).write();
     return done;
   })();
-  boundLog(db);
-  return result;
 }

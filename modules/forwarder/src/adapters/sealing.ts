@@ -8,9 +8,9 @@ import {
 import type Database from 'better-sqlite3';
 import { blobName } from '../domain/blob-name.ts';
 import { LANE_OF } from '../domain/lanes.ts';
+import type { Commits } from './commits.ts';
 import { storeDamaged } from './damage.ts';
 import { countDamage, recordLoss } from './losses.ts';
-import { proofOf, provenTransaction } from './proof.ts';
 import { type OutboxRow, outboxRowHolds } from './proven-rows.ts';
 import { outboxSum, sealedSum, sumOf } from './row-sum.ts';
 
@@ -53,6 +53,7 @@ const UNKNOWN =
 export class Sealing {
   readonly #db: Database.Database;
   readonly #site: string;
+  readonly #commits: Pick<Commits, 'run' | 'settle'>;
   readonly #first: Database.Statement;
   readonly #waiting: Database.Statement;
   readonly #insertBlob: Database.Statement;
@@ -65,9 +66,12 @@ export class Sealing {
   readonly #settle: Database.Statement;
   readonly #bury: Database.Statement;
   #givenUp = 0;
+  /** A blob was sealed since all was brought into the database itself; true at first, for an earlier life may have. */
+  #unsettled = true;
 
-  constructor(db: Database.Database, site: string) {
+  constructor(db: Database.Database, site: string, commits: Pick<Commits, 'run' | 'settle'>) {
     this.#db = db;
+    this.#commits = commits;
     this.#site = site;
     this.#first = db.prepare(
       `SELECT ${ROW} FROM outbox WHERE lane = ? AND blob IS NULL AND number <= ? ORDER BY number LIMIT 1`,
@@ -123,14 +127,10 @@ export class Sealing {
     if (rows.length + damaged.length === 0) {
       throw storeDamaged(`record ${first.number} of the outbox is missing in an index`);
     }
-    const blob = provenTransaction(this.#db, () => {
+    const blob = this.#run(() => {
       if (damaged.length > 0) this.#giveUp(lane, damaged, DAMAGED);
       return rows.length === 0 ? undefined : this.#fix({ lane, kind, date }, rows);
     });
-    // Before a blob leaves, all that led to it is in the database itself: a log that is lost afterwards takes back
-    // only what nobody outside has seen.
-    this.#db.pragma('wal_checkpoint(TRUNCATE)');
-    proofOf(this.#db).keepAside();
     return blob ?? this.seal(lane, limits, through);
   }
 
@@ -161,8 +161,13 @@ export class Sealing {
     return this.#first.get(lane, through) !== undefined || this.sealed(lane, 1).length > 0;
   }
 
-  /** Its records as they were sealed; undefined when one of them is damaged or missing: see `recover`. */
+  /**
+   * Its records as they were sealed, about to leave; undefined when one of them is damaged or missing: see `recover`.
+   * @throws ForwarderError FWD_DISK_FULL
+   */
   records(blob: SealedBlob): InsightRecord[] | undefined {
+    if (this.#unsettled) this.#commits.settle();
+    this.#unsettled = false;
     const rows = this.#records.all(blob.number) as OutboxRow[];
     if (!rows.every(outboxRowHolds) || hashOf(rows) !== blob.recordsHash) return undefined;
     return rows.map(({ record }) => JSON.parse(record) as InsightRecord);
@@ -181,7 +186,7 @@ export class Sealing {
     const rows = this.#records.all(blob.number) as OutboxRow[];
     const damaged = rows.filter((row) => !outboxRowHolds(row));
     const whole = rows.filter((row) => !damaged.includes(row));
-    provenTransaction(this.#db, () => {
+    this.#run(() => {
       if (damaged.length > 0) this.#giveUp(blob.lane, damaged, DAMAGED);
       if (there === undefined) this.#giveUp(blob.lane, whole, UNKNOWN);
       else for (const row of whole) this.#assign.run(null, outboxSum(row), row.number);
@@ -191,7 +196,7 @@ export class Sealing {
 
   /** The store has it. */
   delivered(blob: SealedBlob): void {
-    provenTransaction(this.#db, () => {
+    this.#commits.run(() => {
       this.#close(blob, 'delivered');
       this.#db.prepare('UPDATE totals SET blobs = blobs + 1').run();
     });
@@ -199,13 +204,13 @@ export class Sealing {
 
   /** Counts a refusal that is about this blob; gives the number so far. */
   refused(blob: SealedBlob): number {
-    this.#refused.run(blob.number);
+    this.#commits.run(() => this.#refused.run(blob.number));
     return blob.refusals + 1;
   }
 
   /** Replaces a blob of several records by two halves, so that the good ones part from the bad one. */
   split(blob: SealedBlob): void {
-    provenTransaction(this.#db, () => {
+    this.#commits.run(() => {
       const rows = this.#records.all(blob.number) as OutboxRow[];
       // Damaged since it was refused: the next try finds it.
       if (!rows.every(outboxRowHolds)) return;
@@ -220,7 +225,7 @@ export class Sealing {
 
   /** Gives a record up for good. It stays readable as a dead letter. */
   bury(blob: SealedBlob, reason: string, wallMs: number): void {
-    provenTransaction(this.#db, () => {
+    this.#commits.run(() => {
       for (const { record } of this.#records.all(blob.number) as OutboxRow[]) {
         this.#keepDead({ lane: blob.lane, kind: blob.kind, diedMs: wallMs, reason, record });
       }
@@ -232,7 +237,7 @@ export class Sealing {
   denyAllBut(allowed: ReadonlySet<InsightKind>): number {
     const kinds = INSIGHT_KINDS.filter((kind) => !allowed.has(kind) && this.#waits(kind));
     if (kinds.length === 0) return 0;
-    return provenTransaction(this.#db, () => {
+    return this.#commits.run(() => {
       let denied = 0;
       for (const kind of kinds) {
         const lane = LANE_OF[kind];
@@ -297,6 +302,14 @@ export class Sealing {
     this.#db.prepare('UPDATE totals SET deadOverwritten = deadOverwritten + ?').run(changes);
   }
 
+  /** Runs work that may give records up. */
+  #run<T>(work: () => T): T {
+    const before = this.#givenUp;
+    return this.#commits.run(work, () => {
+      this.#givenUp = before;
+    });
+  }
+
   #close(blob: SealedBlob, outcome: 'delivered' | 'dead'): void {
     const { changes } = this.#deleteRecords.run(blob.number);
     this.#deleteBlob.run(blob.number);
@@ -308,6 +321,7 @@ export class Sealing {
     group: { lane: Lane; kind: InsightKind; date: string },
     rows: readonly OutboxRow[],
   ): SealedBlob {
+    this.#unsettled = true;
     const bytes = rows.reduce((sum, row) => sum + row.bytes, 0);
     const recordsHash = hashOf(rows);
     const [first, last] = [rows[0]!.number, rows[rows.length - 1]!.number];

@@ -19,6 +19,8 @@ export interface StoreOptions {
   log: Log;
   site: string;
   wallMs: number;
+  /** Called when the disk is full; true when that has made room. */
+  giveUpReserve?(): boolean;
 }
 
 /**
@@ -36,7 +38,7 @@ export function openStore(file: string, options: StoreOptions): Database.Databas
   if (db === undefined) {
     rebuild(file, options);
     damage.rebuilds = 1;
-    db = openDatabase(file);
+    db = openDatabase(file, options);
     proofOf(db).read();
   }
   const open = db;
@@ -49,12 +51,12 @@ export function openStore(file: string, options: StoreOptions): Database.Databas
 }
 
 /** @returns undefined when it must be salvaged */
-function openIfWhole(file: string, { log }: StoreOptions): Database.Database | undefined {
+function openIfWhole(file: string, options: StoreOptions): Database.Database | undefined {
   let db: Database.Database | undefined;
   try {
     checkShape(file);
-    db = openDatabase(file);
-    settleSteering(db, log);
+    db = openDatabase(file, options);
+    settleSteering(db, options.log);
     // What every start reads, so that damage there is met here.
     for (const _ of new InsightStore(db).assets(() => undefined));
     damageCounts(db);
@@ -69,7 +71,7 @@ function openIfWhole(file: string, { log }: StoreOptions): Database.Database | u
   } catch (error) {
     if (db?.open === true) db.close();
     if (!isDamage(error)) throw error;
-    log.warn('The database is damaged', { message: (error as Error).message, file });
+    options.log.warn('The database is damaged', { message: (error as Error).message, file });
     return undefined;
   }
 }
