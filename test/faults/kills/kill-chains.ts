@@ -7,13 +7,17 @@ import type { Victim } from './kill-points.ts';
 /** Exit code of a process that ended by SIGKILL. */
 const KILLED = 137;
 
-/** With readings flowing each point is passed within a second or two; a machine under load takes longer. */
+/**
+ * With readings flowing each point is passed within a second or two; a machine under load, and neighbours that die
+ * all the time, take longer. Doubled at each further try.
+ */
 const REACH_MS = 15_000;
+const TRIES = 4;
 
 /**
  * The kills of one process, one life each: it starts armed with one kill, dies of it, and starts armed with the next;
  * the last start is unarmed. States: **armed** (a life that will kill itself; exits by its kill to the next, or by
- * the timer, when nothing came by: killed from outside and tried once more at the first pass), **done**.
+ * the timer, when nothing came by: killed from outside and tried again later, at the first pass), **done**.
  */
 class KillChain {
   readonly done: Promise<void>;
@@ -23,7 +27,8 @@ class KillChain {
   readonly #victim: Victim;
   readonly #parts: ChainParts;
   readonly #queue: ArmedKill[];
-  readonly #missed = new Set<string>();
+  /** Tries of each point at which nothing came by. */
+  readonly #missed = new Map<string, number>();
   #armed: ArmedKill | undefined;
   #byUs = false;
   #timer: NodeJS.Timeout | undefined;
@@ -55,8 +60,9 @@ class KillChain {
   }
 
   #started(): void {
+    const tries = this.#missed.get(this.#armed?.point.name ?? '') ?? 0;
     if (this.#armed === undefined) this.#resolve();
-    else this.#timer = setTimeout(() => this.#nothingCameBy(), REACH_MS);
+    else this.#timer = setTimeout(() => this.#nothingCameBy(), REACH_MS * 2 ** tries);
   }
 
   #ended(exitCode: number): void {
@@ -68,7 +74,10 @@ class KillChain {
       return;
     }
     if (this.#byUs) this.#byUs = false;
-    else if (this.#armed !== undefined) this.fired += 1;
+    else if (this.#armed !== undefined) {
+      this.fired += 1;
+      this.#missed.delete(this.#armed.point.name);
+    }
     this.#armed = this.#queue.shift();
     // Read when the process starts again, a few ms from now.
     const armed = this.#armed;
@@ -79,12 +88,12 @@ class KillChain {
     const armed = this.#armed;
     if (armed === undefined) return;
     const { name } = armed.point;
-    if (this.#missed.has(name)) {
+    const tries = (this.#missed.get(name) ?? 0) + 1;
+    if (tries === TRIES) {
       this.stop(new Error(`nothing ever came by the kill point ${name}`));
       return;
     }
-    this.#missed.add(name);
-    this.#parts.say(`nothing came by ${name} ${armed.pass} times, once more at the first pass`);
+    this.#missed.set(name, tries);
     this.#queue.push({ ...armed, pass: 1 });
     this.#killFromOutside();
   }
@@ -100,7 +109,6 @@ interface ChainParts {
   site: FaultSite;
   /** The one that the site reads at each start. */
   environment: Record<string, Environment>;
-  say(line: string): void;
 }
 
 /**

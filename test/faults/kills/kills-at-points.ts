@@ -23,13 +23,13 @@ export const killsAtPoints: Scenario = {
 };
 
 async function run(round: Round): Promise<Counts> {
-  const { random, folder, plant, signal, say } = round;
+  const { random, folder, plant, signal } = round;
   const environment: Record<string, Environment> = {};
   const site = await FaultSite.start({ folder, random, plant, environment });
   try {
     let over = false;
     const feeding = site.feeder.feed({ until: () => over, pauseMs: 60, signal });
-    const kills = runKills(planOf(round), { site, environment, say }).finally(() => {
+    const kills = runKills(planOf(round), { site, environment }).finally(() => {
       over = true;
     });
     const [{ atPoints, atRandom }] = await Promise.all([kills, feeding]);

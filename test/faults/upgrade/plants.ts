@@ -23,6 +23,12 @@ export const UPGRADE_PLANTS: readonly Plant[] = [
     BEGIN SELECT RAISE(ABORT, 'proof is missing'); END\`);`,
   },
   {
+    name: 'rows-of-the-old-release-are-damage',
+    file: 'modules/forwarder/src/adapters/proven-rows.ts',
+    find: 'if (row.sum === null) return recordFits(row);',
+    replace: 'if (row.sum === null) return false;',
+  },
+  {
     name: 'message-with-another-field',
     file: 'modules/inference/src/domain/outcome.ts',
     find: "kind: 'scores',",

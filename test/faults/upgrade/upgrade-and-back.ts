@@ -61,6 +61,11 @@ async function run({ random, folder, plant, signal, size, say }: Round): Promise
       await releases.crossed();
       say(`${releases.describe()}: readings cross`);
     }
+    // What waits is delivered by either release of each module.
+    await site.site.setLink(false);
+    await feed(volume.unreceipted);
+    for (const module of MODULES) if (random.chance(0.6)) await releases.exchange(module, random);
+    say(`${releases.describe()} deliver`);
     await site.site.setLink(true);
     await site.drain();
     await site.verify();
