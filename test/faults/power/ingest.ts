@@ -27,12 +27,6 @@ export const powerIngestProcess: Scenario = {
       replace: '',
     },
     {
-      name: 'folder-not-synced',
-      file: 'packages/module-host/src/replace-file.ts',
-      find: '    fsyncSync(folder);\n',
-      replace: '',
-    },
-    {
       name: 'acknowledged-before-commit',
       file: 'packages/journal/src/database.ts',
       find: '      begin.run();\n      const result = work();\n      commit.run();',
