@@ -1,16 +1,10 @@
-import {
-  LOST_PROPERTY,
-  type LostRange,
-  MESSAGE_BYTES_MAX,
-  type Receipt,
-  writeLostRanges,
-} from '@holdfast/contracts';
+import { MESSAGE_BYTES_MAX, type Receipt } from '@holdfast/contracts';
 import type { Journal, JournalBatch, JournalStream } from '@holdfast/journal';
 import type { Clock, Log } from '@holdfast/module-host';
 import { type SenderStatus, type SequenceRange, StreamSender } from '@holdfast/stream';
 import type { OutboundMessage } from '@holdfast/transport';
 import { ArrivalRate, lingerMs } from './domain/linger.ts';
-import { LostRows } from './domain/lost-rows.ts';
+import { LostRows, lostProperty } from './domain/lost-rows.ts';
 import { OutcomeWaiters } from './domain/outcome-waiters.ts';
 import { batchBytesMax, readingsMessageOf } from './domain/readings-message.ts';
 import { codeOf, IngestError } from './errors.ts';
@@ -92,7 +86,7 @@ export class StreamPump {
 
   /** Rows of gaps that have no receipt yet. */
   get missing(): number {
-    return this.#lost.ranges.reduce((sum, { first, last }) => sum + last - first + 1, 0);
+    return this.#lost.count;
   }
 
   /** New rows may be in the journal. */
@@ -248,8 +242,13 @@ export class StreamPump {
     this.#sender.sent(batch, nowMs);
     this.#arrivals.came(batch.last - step.after, nowMs);
     this.#unsentSinceMs = batch.last < this.stream.appended ? nowMs : undefined;
-    const { stream } = this.stream;
-    const properties = { kind: 'readings', v: '1', stream, ...this.#lostProperty(step.base) };
+    const { stream, receipted } = this.stream;
+    const properties = {
+      kind: 'readings',
+      v: '1',
+      stream,
+      ...lostProperty(this.#lost, receipted, step.base),
+    };
     this.#busy = true;
     this.#ports.send({ output: 'readings', body, properties }).then(
       () => {
@@ -259,14 +258,6 @@ export class StreamPump {
       },
       (error: unknown) => this.#sendFailed(error),
     );
-  }
-
-  /** Says which of the rows up to `base` never come. */
-  #lostProperty(base: number): Record<string, string> {
-    const lost = this.#lost.after(this.stream.receipted).filter(({ last }) => last <= base);
-    if (lost.length === 0) return {};
-    const ranges = lost.map(({ first, last, reason }): LostRange => [first, last, reason]);
-    return { [LOST_PROPERTY]: writeLostRanges(ranges) };
   }
 
   /** The message is still in the journal: it goes out again from the last receipt, after a pause. */

@@ -197,10 +197,10 @@ export function asJournalError(error: unknown, path: string): unknown {
     );
   }
   if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB') {
-    noteDamage(path, (error as Error).message);
-    return new JournalError('JOURNAL_DAMAGED', `${path} is damaged: ${(error as Error).message}.`, {
-      cause: error,
-    });
+    const reason = (error as Error).message;
+    noteDamage(path, reason);
+    const text = `${path} is damaged: ${reason}.`;
+    return new JournalError('JOURNAL_DAMAGED', text, { reason, cause: error });
   }
   if (code.startsWith('SQLITE_FULL')) {
     const text = `The disk of ${path} is full. Nothing of this request was stored.`;

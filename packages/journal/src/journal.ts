@@ -1,7 +1,6 @@
-import { writeFileSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import type Database from 'better-sqlite3';
-import { ChunkWriter, chunkEnd } from './chunk-writer.ts';
+import { ChunkWriter } from './chunk-writer.ts';
 import {
   asJournalError,
   type InTransaction,
@@ -13,7 +12,8 @@ import { DiskUsage } from './disk-usage.ts';
 import { JournalError } from './errors.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { IdempotencyKeys } from './idempotency-keys.ts';
-import { Mark, type MarkState } from './mark.ts';
+import { insertRows } from './insert-rows.ts';
+import { Mark, type MarkState, markedStream } from './mark.ts';
 import { noteDamage } from './note-damage.ts';
 import { type OpenedJournal, openJournal } from './open-journal.ts';
 import { DamagedRows, type Partition } from './partition.ts';
@@ -26,7 +26,7 @@ import type {
   JournalStream,
   ReadOptions,
 } from './port.ts';
-import { quarantine } from './quarantine.ts';
+import { keepAside } from './quarantine.ts';
 import type { SalvageReport } from './salvage.ts';
 import { StreamTable } from './stream-table.ts';
 import { schemaSum } from './verify.ts';
@@ -153,7 +153,9 @@ export class Journal {
         if (key) this.#keys.insert(key, positions[index]!, wallMs);
       });
       return rows.map((readings, partition) =>
-        readings.length === 0 ? 0 : this.#insert(this.#partitions[partition]!, readings, wallMs),
+        readings.length === 0
+          ? 0
+          : insertRows(this.#writer, this.#partitions[partition]!, readings, wallMs),
       );
     });
     rows.forEach((readings, index) => {
@@ -194,9 +196,9 @@ export class Journal {
         // Says where the gap is.
         return this.readBatch(partition, options);
       }
-      const { code, range, message } = error as JournalError;
+      const { code, range, reason } = error as JournalError;
       if (code === 'JOURNAL_DAMAGED' && range === undefined) {
-        noteDamage(this.#options.path, message);
+        noteDamage(this.#options.path, reason ?? code);
       }
       throw asJournalError(error, this.#options.path);
     }
@@ -302,13 +304,7 @@ export class Journal {
   }
 
   #markState(clean: boolean): MarkState {
-    const streams = this.#partitions.map((stream) => ({
-      epoch: stream.epoch,
-      base: stream.storedBase,
-      receipted: stream.storedReceipted,
-      lost: stream.lost,
-      appended: stream.storedAppended,
-    }));
+    const streams = this.#partitions.map(markedStream);
     return { streams, schema: this.#schema, lookback: this.#lookback, clean };
   }
 
@@ -316,13 +312,7 @@ export class Journal {
   #bury(stream: Partition, rows: DamagedRows): void {
     const { path, wallMs } = this.#options;
     const found = this.#finishing(() => stream.bury(rows, wallMs()));
-    const kept = `${path}-${stream.partition}-${rows.first}.chunk`;
-    try {
-      writeFileSync(kept, Buffer.concat(found), { mode: 0o600 });
-      quarantine([kept], wallMs());
-    } catch {
-      // Only for a person to look at; a full disk must not stop the stream.
-    }
+    keepAside(`${path}-${stream.partition}-${rows.first}.chunk`, found, wallMs());
   }
 
   #sort(entries: readonly Entry[]): { positions: JournalPosition[][]; rows: JournalReading[][] } {
@@ -335,27 +325,6 @@ export class Journal {
       }),
     );
     return { positions, rows };
-  }
-
-  /** Inserts rows as chunks; gives their bytes. */
-  #insert(partition: Partition, rows: readonly JournalReading[], wallMs: number): number {
-    let bytes = 0;
-    let start = 0;
-    while (start < rows.length) {
-      const end = chunkEnd(rows, start);
-      const first = partition.storedAppended + 1 + start;
-      const last = partition.storedAppended + end;
-      const part = start === 0 && end === rows.length ? rows : rows.slice(start, end);
-      const body = this.#writer.write(
-        part,
-        { partition: partition.partition, first, last },
-        wallMs,
-      );
-      partition.insert(first, last, body);
-      bytes += body.length;
-      start = end;
-    }
-    return bytes;
   }
 
   #refuseWhenClosed(): void {

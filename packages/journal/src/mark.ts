@@ -18,6 +18,22 @@ export interface MarkedStream {
   appended: number;
 }
 
+interface Stored {
+  epoch: string;
+  storedBase: number;
+  storedReceipted: number;
+  lost: number;
+  storedAppended: number;
+}
+
+export const markedStream = (stream: Stored): MarkedStream => ({
+  epoch: stream.epoch,
+  base: stream.storedBase,
+  receipted: stream.storedReceipted,
+  lost: stream.lost,
+  appended: stream.storedAppended,
+});
+
 export interface MarkState {
   streams: MarkedStream[];
   /** Of the tables that hold readings: name, root page and text, as `schemaSum` makes it. */

@@ -71,7 +71,7 @@ function openWhole(options: JournalOptions): OpenedJournal | string {
     rmSync(tornWalPath(path), { force: true });
     return { db, salvage: undefined, uncertainEnd: torn && mark?.exact !== true };
   } catch (error) {
-    if (isDamage(error)) return (error as Error).message;
+    if (isDamage(error)) return reasonOf(error);
     rmSync(tornWalPath(path), { force: true });
     throw error;
   }
@@ -106,3 +106,6 @@ function refuseWhenLocked(path: string): void {
     for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(name + suffix, { force: true });
   }
 }
+
+const reasonOf = (error: unknown): string =>
+  (error as JournalError).reason ?? (error as Error).message;

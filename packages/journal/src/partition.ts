@@ -239,7 +239,7 @@ export class Partition implements JournalStream {
     return new JournalError(
       'JOURNAL_DAMAGED',
       `Rows of ${this.stream} from ${first} on are missing, of ${this.appended} that were stored.`,
-      { stream: this.stream },
+      { stream: this.stream, reason: 'rows were missing' },
     );
   }
 

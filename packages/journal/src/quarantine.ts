@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
 /** Folder beside the damaged file. */
@@ -34,6 +42,16 @@ export function quarantine(paths: readonly string[], wallMs: number): Quarantine
   }
   const dropped = bound(folder);
   return { folder, kept: kept.filter((name) => !dropped.includes(name)), dropped };
+}
+
+/** Puts bytes aside under the name of `path`. A full disk must not stop anybody for it. */
+export function keepAside(path: string, bytes: readonly Buffer[], wallMs: number): void {
+  try {
+    writeFileSync(path, Buffer.concat(bytes), { mode: 0o600 });
+    quarantine([path], wallMs);
+  } catch {
+    rmSync(path, { force: true });
+  }
 }
 
 function freePrefix(folder: string, wallMs: number): string {

@@ -31,7 +31,7 @@ export function schemaSum(db: Database.Database): number {
  */
 export function verifyJournal(db: Database.Database, path: string, mark?: FoundMark): void {
   const wrong = (what: string): JournalError =>
-    new JournalError('JOURNAL_DAMAGED', `${path} is damaged: ${what}.`);
+    new JournalError('JOURNAL_DAMAGED', `${path} is damaged: ${what}.`, { reason: what });
   const names = new Set(
     db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").pluck().all() as string[],
   );

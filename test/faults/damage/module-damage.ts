@@ -17,7 +17,7 @@ export const moduleDamage: Scenario = {
     {
       name: 'a-damaged-journal-stops-the-module',
       file: 'packages/journal/src/open-journal.ts',
-      find: 'if (isDamage(error)) return (error as Error).message;',
+      find: 'if (isDamage(error)) return reasonOf(error);',
       replace: '',
     },
     {

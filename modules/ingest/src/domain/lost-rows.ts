@@ -1,3 +1,5 @@
+import { LOST_PROPERTY, writeLostRanges } from '@holdfast/contracts';
+
 /** Rows of one epoch that the journal has lost, both ends included. */
 export interface LostRange {
   first: number;
@@ -20,6 +22,10 @@ export class LostRows {
 
   get ranges(): readonly LostRange[] {
     return this.#ranges;
+  }
+
+  get count(): number {
+    return this.#ranges.reduce((sum, { first, last }) => sum + last - first + 1, 0);
   }
 
   /** Last lost row that is known; 0 when there is none. */
@@ -77,6 +83,17 @@ export class LostRows {
     this.#passed = 0;
     this.#ranges = [];
   }
+}
+
+/** Says with a message which rows behind `receipted` and up to its `base` never come; nothing when there are none. */
+export function lostProperty(
+  rows: LostRows,
+  receipted: number,
+  base: number,
+): Record<string, string> {
+  const lost = rows.after(receipted).filter(({ last }) => last <= base);
+  if (lost.length === 0) return {};
+  return { [LOST_PROPERTY]: writeLostRanges(lost.map((r) => [r.first, r.last, r.reason])) };
 }
 
 const overlap = (a: Range, b: Range): number =>
