@@ -27,8 +27,9 @@ export class StreamTable {
   }
 
   /** Inside a transaction: what is appended from here on gets an epoch of its own. */
-  setBarrier({ partition, storedAppended }: Partition): void {
-    this.#setBarrier.run(barrierOf(partition), storedAppended);
+  setBarrier(partition: Partition): void {
+    partition.storedBarrier = partition.storedAppended;
+    this.#setBarrier.run(barrierOf(partition.partition), partition.storedAppended);
   }
 
   /** Inside a transaction: the new epoch has begun. */

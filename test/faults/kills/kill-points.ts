@@ -122,8 +122,8 @@ export const KILL_POINTS: readonly KillPoint[] = [
     ...{ anchor: 'positions = this.#journal.appendAll(group);', place: 'before' },
   }),
   point(3, 'before', 'commit', {
-    ...{ process: 'ingest', file: 'packages/journal/src/journal.ts', place: 'behind' },
-    anchor: 'partition.insert(first, last, body);',
+    ...{ process: 'ingest', file: 'packages/journal/src/insert-rows.ts', place: 'behind' },
+    anchor: 'stream.insert(place.first, place.last, body);',
   }),
   point(3, 'after', 'commit', {
     ...GROUP,
