@@ -1,6 +1,9 @@
 import type { LostRange, ScoresMessage } from '@holdfast/contracts';
 import type { Log } from '@holdfast/module-host';
 
+/** A full disk is not tried again before this. */
+const FULL_MS = 1_000;
+
 /** A try to make room is a transaction, so not one for each batch that comes meanwhile. */
 const TRY_MS = 500;
 
@@ -28,6 +31,7 @@ export class HeldBatches {
   readonly #options: HeldBatchesOptions;
   readonly #batches = new Map<string, HeldBatch>();
   #triedMs = Number.NEGATIVE_INFINITY;
+  #fullUntilMs = Number.NEGATIVE_INFINITY;
   /** Why nothing is applied now; undefined while there is room. */
   reason: string | undefined;
   /** Batches that were not applied for lack of room, since the start. */
@@ -40,18 +44,25 @@ export class HeldBatches {
   /** Whether a batch may be applied now. */
   hasRoom(): boolean {
     const { log } = this.#options;
-    if (this.#isShort()) {
+    const isFull = this.#options.monotonicMs() < this.#fullUntilMs;
+    if (isFull || this.#isShort()) {
+      const reason = isFull
+        ? 'the disk is full'
+        : 'the store has no room left, and only records that must not go';
       if (this.reason === undefined) {
-        this.reason = 'the store has no room left, and only records that must not go';
-        log.error('The store is full of records that must not go, no more is applied', {
-          code: 'FWD_DISK_FULL',
-        });
+        log.error('No more is applied', { code: 'FWD_DISK_FULL', reason });
       }
+      this.reason = reason;
       return false;
     }
     if (this.reason !== undefined) log.info('There is room in the store again');
     this.reason = undefined;
     return true;
+  }
+
+  /** A commit has found the disk full, and the reserve was not enough. */
+  wasFull(): void {
+    this.#fullUntilMs = this.#options.monotonicMs() + FULL_MS;
   }
 
   #isShort(): boolean {

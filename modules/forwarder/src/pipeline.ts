@@ -8,6 +8,7 @@ import {
 import type { Clock, Log } from '@holdfast/module-host';
 import { type SequenceRange, StreamReceiver } from '@holdfast/stream';
 import type { InboundMessage } from '@holdfast/transport';
+import { isDiskFull } from './adapters/disk-errors.ts';
 import type { InsightStore } from './adapters/insight-store.ts';
 import type { StoreRoom } from './adapters/store-room.ts';
 import type { Application, ApplyRules } from './apply.ts';
@@ -42,7 +43,7 @@ export interface PipelineOptions {
 export class ScoresPipeline {
   readonly #options: PipelineOptions;
   readonly #reader: MessageReader;
-  readonly #receiver: StreamReceiver<ScoresMessage>;
+  #receiver: StreamReceiver<ScoresMessage>;
   /** Monotonic time of the last row of each asset with an open rollup. */
   readonly #lastSeen = new Map<string, number>();
   rules: ApplyRules;
@@ -59,12 +60,11 @@ export class ScoresPipeline {
     this.#reader = new MessageReader(options);
     this.held = new HeldBatches({
       short: () => options.room.short,
-      makeRoom: () => this.#commit(() => {}),
+      makeRoom: () => void this.#commit(() => {}),
       monotonicMs: () => options.clock.monotonicMs(),
       log: options.log,
     });
-    const { parkedMax } = options;
-    this.#receiver = new StreamReceiver<ScoresMessage>({ parkedMax }, options.store.positions());
+    this.#receiver = this.#newReceiver();
     const now = options.clock.monotonicMs();
     for (const asset of options.application.withOpenRollups()) this.#lastSeen.set(asset, now);
   }
@@ -97,11 +97,15 @@ export class ScoresPipeline {
     this.parkedDropped += dropped;
     if (skipped !== undefined || apply.length > 0) {
       const { application, clock } = this.#options;
-      this.#commit(() => {
+      const committed = this.#commit(() => {
         const from = { wallMs: clock.wallMs(), lost };
         if (skipped !== undefined) application.skip(scores, skipped, from);
         for (const { batch, from } of apply) application.batch(batch, from, this.rules);
       });
+      if (!committed) {
+        this.held.hold({ scores, lost });
+        return;
+      }
       this.#receiver.committed();
       if (skipped !== undefined) this.#reportSkipped(scores, skipped, lost);
       this.#note(apply.map(({ batch }) => batch));
@@ -146,14 +150,16 @@ export class ScoresPipeline {
 
   #closeRollups(assets: readonly string[]): number {
     if (assets.length === 0 || !this.held.hasRoom()) return 0;
-    this.#commit(() => {
+    const committed = this.#commit(() => {
       for (const asset of assets) this.#options.application.closeRollups(asset);
     });
+    if (!committed) return 0;
     for (const asset of assets) this.#lastSeen.delete(asset);
     return assets.length;
   }
 
-  #commit(work: () => void): void {
+  /** False when the disk is full: nothing has happened then, and what was offered meanwhile comes again. */
+  #commit(work: () => void): boolean {
     const { application, clock } = this.#options;
     try {
       const whole = (): void => {
@@ -163,6 +169,11 @@ export class ScoresPipeline {
       this.#options.transaction(whole, () => application.discard());
     } catch (error) {
       application.discard();
+      if (isDiskFull(error)) {
+        this.#receiver = this.#newReceiver();
+        this.held.wasFull();
+        return false;
+      }
       this.#options.fatal(
         new ForwarderError(
           'FWD_COMMIT_FAILED',
@@ -173,6 +184,13 @@ export class ScoresPipeline {
       );
     }
     application.keep();
+    return true;
+  }
+
+  /** Stands where the store stands. */
+  #newReceiver(): StreamReceiver<ScoresMessage> {
+    const { parkedMax, store } = this.#options;
+    return new StreamReceiver<ScoresMessage>({ parkedMax }, store.positions());
   }
 
   #reportSkipped(

@@ -155,7 +155,8 @@ export function transactions(db: Database.Database, path: string): InTransaction
 
 /**
  * For work that makes room or finishes what was promised: on a full disk it asks for room and tries once more. The
- * log goes into the file first, because then most of what follows needs no room at all.
+ * log goes into the file first: where the file has its pages already, the log then begins again in its own place and
+ * needs no room at all, even when there is none to be had.
  */
 export const withReserve =
   (
@@ -166,8 +167,9 @@ export const withReserve =
     try {
       return inTransaction(work);
     } catch (error) {
-      if (codeOf(error) !== 'JOURNAL_DISK_FULL' || makeRoom?.() !== true) throw error;
+      if (codeOf(error) !== 'JOURNAL_DISK_FULL') throw error;
     }
+    makeRoom?.();
     try {
       db.pragma('wal_checkpoint(PASSIVE)');
     } catch (error) {

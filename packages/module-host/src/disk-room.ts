@@ -35,7 +35,7 @@ export interface Room {
   takenBytes: number;
   /** Used pages, and the log and the reserve at their full size: what the store needs. */
   neededBytes: number;
-  /** What it may need. Pages that it has on disk stay its own when the volume falls below the floor. */
+  /** What it may need. Below the floor: the pages that its file has, so that it works on in place and does not grow. */
   allowedBytes: number;
   /** Free on the volume, for users other than root. */
   freeBytes: number;
@@ -56,6 +56,7 @@ export class DiskRoom {
   #settings: RoomSettings;
   #timer: NodeJS.Timeout | undefined;
   #released = false;
+  #ownBytes: number | undefined;
 
   /** @param options.logBytesMax best size of the write-ahead log */
   constructor(options: { file: string; logBytesMax: number; settings: RoomSettings; log: Log }) {
@@ -86,20 +87,41 @@ export class DiskRoom {
 
   /** @param usedBytes of the pages that hold something */
   look(usedBytes: number): Room {
-    const { bsize, blocks, bavail } = statfsSync(dirname(this.#file));
-    const freeBytes = bavail * bsize;
-    const floorBytes =
-      this.#settings.freeBytesMin ??
-      Math.min(FLOOR_BYTES_DEFAULT_MAX, Math.floor(blocks * bsize * FLOOR_SHARE_DEFAULT));
+    const { freeBytes, floorBytes } = this.#volume();
+    const fileBytes = sizeOf(this.#file);
     const log = sizeOf(`${this.#file}-wal`);
-    const takenBytes = sizeOf(this.#file) + log + this.#reserve.heldBytes;
+    const held = this.#reserve.heldBytes;
     const { capBytes, reserveBytes } = this;
+    const extraBytes = Math.max(log, this.logBytes) + reserveBytes;
+    // What log and reserve still have to take is not free for the file.
+    const spareBytes = freeBytes - floorBytes - (extraBytes - log - held);
     return {
-      takenBytes,
-      neededBytes: usedBytes + Math.max(log, this.logBytes) + reserveBytes,
-      allowedBytes: Math.min(capBytes, takenBytes + Math.max(0, freeBytes - floorBytes)),
+      takenBytes: fileBytes + log + held,
+      neededBytes: usedBytes + extraBytes,
+      allowedBytes: Math.min(
+        capBytes,
+        this.#own(fileBytes, usedBytes, spareBytes) + extraBytes + Math.max(0, spareBytes),
+      ),
       ...{ freeBytes, floorBytes, capBytes, reserveBytes },
     };
+  }
+
+  #volume(): { freeBytes: number; floorBytes: number } {
+    const { bsize, blocks, bavail } = statfsSync(dirname(this.#file));
+    const preset = Math.min(FLOOR_BYTES_DEFAULT_MAX, blocks * bsize * FLOOR_SHARE_DEFAULT);
+    const floorBytes = this.#settings.freeBytesMin ?? Math.floor(preset);
+    return { freeBytes: bavail * bsize, floorBytes };
+  }
+
+  /**
+   * Pages that the store has: those in its file, and new ones that are in the log so far, for which there is the
+   * reserve. Below the floor the number stays as it was, or copying the log would make it grow with each batch.
+   */
+  #own(fileBytes: number, usedBytes: number, spareBytes: number): number {
+    if (spareBytes > 0 || this.#ownBytes === undefined) {
+      this.#ownBytes = Math.max(fileBytes, usedBytes);
+    }
+    return this.#ownBytes;
   }
 
   /** For a full disk: gives the reserve up. True when that has made room. */
@@ -126,7 +148,7 @@ export class DiskRoom {
     const wanted = this.reserveBytes;
     const held = this.#reserve.heldBytes;
     if (held === wanted) return;
-    const { freeBytes, floorBytes } = this.look(0);
+    const { freeBytes, floorBytes } = this.#volume();
     if (held < wanted && freeBytes - floorBytes < wanted - held) return;
     void this.#reserve.hold(wanted).then(() => {
       if (!this.#released || this.#reserve.heldBytes !== wanted) return;

@@ -68,11 +68,12 @@ export class Commits {
     try {
       return what();
     } catch (error) {
-      if (!isDiskFull(error) || !this.#options.giveUpReserve()) throw this.#asError(error);
+      if (!isDiskFull(error)) throw this.#asError(error);
     }
     undo();
+    this.#options.giveUpReserve();
     try {
-      // The log goes into the file first: most of what follows needs no room then.
+      // Where the file has its pages already, the log then begins again in its own place and needs no room at all.
       copyLog(this.#options.db);
       return what();
     } catch (error) {

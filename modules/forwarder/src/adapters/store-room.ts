@@ -6,7 +6,7 @@ import { isDiskFull } from './disk-errors.ts';
 import type { InsightStore } from './insight-store.ts';
 import type { Eviction, Outbox } from './outbox.ts';
 
-/** Share of the room that is freed at once, so that a full store makes few gap records, not one a batch. */
+/** Share of what waits that is evicted at once, so that a full store makes few gap records, not one a batch. */
 const EVICTION_SHARE = 0.05;
 
 /** Free pages that the file keeps for reuse; what an outage left beyond goes back to the volume. */
@@ -69,15 +69,15 @@ export class StoreRoom {
    */
   make(pendingBytesMax: number): Eviction[] {
     const evictions: Eviction[] = [];
+    const { bytes } = this.#outbox;
+    const share = bytes * EVICTION_SHARE;
     let missing = this.#missing();
     if (missing > 0) {
-      this.#store.makeRoom(missing);
-      missing = this.#missing(true);
+      this.#store.makeRoom(missing + share);
+      missing = this.#missing();
     }
-    const { bytes } = this.#outbox;
-    if (bytes > pendingBytesMax) {
-      missing = Math.max(missing, bytes - pendingBytesMax * (1 - EVICTION_SHARE));
-    }
+    missing = Math.max(missing, bytes - pendingBytesMax);
+    if (missing > 0) missing += share;
     for (const lane of EVICTION_ORDER) {
       if (missing <= 0) break;
       const eviction = this.#outbox.evict(lane, missing);
@@ -100,10 +100,8 @@ export class StoreRoom {
     }
   }
 
-  /** Bytes to free: none before the room is used up, then a share of it. @param begun room is being made already */
-  #missing(begun = false): number {
+  #missing(): number {
     const { neededBytes, allowedBytes } = this.look();
-    if (!begun && neededBytes <= allowedBytes) return 0;
-    return neededBytes - allowedBytes * (1 - EVICTION_SHARE);
+    return neededBytes - allowedBytes;
   }
 }
