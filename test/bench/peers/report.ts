@@ -44,8 +44,8 @@ export function peersTable(results: PeersResults): string {
   return `${[
     `Measured on ${results.date.slice(0, 10)} at commit ${results.commit}; ${results.machine}. Every peer got the same
 8-signal readings and ran the same ONNX model, where it can, one after the other on this machine. *Singles*: one
-reading a message, ${SINGLES_AT_ONCE} waiting at once. *Batches*: ${BATCH_ROWS} readings a message, ${BATCHES_AT_ONCE} at once. Each for ${results.seconds} s; counted is what
-came into the store meanwhile; where a peer acknowledges before it stores, the load waits for its store. *Acknowledged*: time to the acknowledgement of one reading, ${MODEST_RATE} a second.`,
+reading a message, ${SINGLES_AT_ONCE} waiting at once. *Batches*: ${BATCH_ROWS} readings a message, ${BATCHES_AT_ONCE} at once. Each for ${results.seconds} s; *stored* is what
+came into the store meanwhile, *acknowledged* what its sources may forget; where a peer acknowledges before it stores, the load waits for its store. *Acknowledged*: time to the acknowledgement of one reading, ${MODEST_RATE} a second.`,
     speedTable(peers),
     `Losses. *Lost*: the source has an acknowledgement, and the reading is not in the store. *Twice*: it is there more than once.
 Killed: a process picked by chance gets SIGKILL at a moment picked by chance, and is started again. Disk full: the volume of
@@ -60,7 +60,12 @@ the store is filled to the last byte for some seconds, then there is room again.
 
 function speedTable(peers: readonly PeerResult[]): string {
   const head = [
-    ...['', 'singles/s', 'batched readings/s', 'acknowledged p50 / p99 ms'],
+    ...[
+      '',
+      'singles/s, stored / acknowledged',
+      'batched readings/s, stored / acknowledged',
+      'acknowledged p50 / p99 ms',
+    ],
     ...['CPU s per million', 'memory MB', 'bytes written a reading'],
   ];
   const rows = peers.map((peer) => {
@@ -68,8 +73,8 @@ function speedTable(peers: readonly PeerResult[]): string {
     if (speed === undefined) return [title(peer), ...Array(6).fill('not run')];
     return [
       title(peer),
-      n(speed.singlesPerSecond),
-      n(speed.batchedPerSecond),
+      `${n(speed.singlesPerSecond)} / ${n(speed.acknowledgedPerSecond.singles)}`,
+      `${n(speed.batchedPerSecond)} / ${n(speed.acknowledgedPerSecond.batched)}`,
       `${n(speed.latencyMs.p50, 1)} / ${n(speed.latencyMs.p99, 1)}`,
       n(speed.cpuPerMillion),
       n(speed.memoryMb),

@@ -10,6 +10,8 @@ export interface Speed {
   singlesPerSecond: number;
   /** The same with `BATCH_ROWS` in a message. */
   batchedPerSecond: number;
+  /** What was acknowledged in the same time, singles and batches: more than that where it waits on its way to the store. */
+  acknowledgedPerSecond: { singles: number; batched: number };
   /** Time to the acknowledgement of one reading, at `MODEST_RATE`. */
   latencyMs: { p50: number; p99: number };
   /** CPU seconds of all its processes for a million readings in batches. */
@@ -52,6 +54,7 @@ interface Run {
   next: number;
   /** Readings that came into the store while the load ran. */
   perSecond: number;
+  acknowledgedPerSecond: number;
 }
 
 /** Throughput with single readings and with batches, then the time to an acknowledgement at a modest rate. */
@@ -74,10 +77,12 @@ export async function measureSpeed(
     const load = new Load({ source, ledger, first, ahead, ...what });
     await sleep(options.seconds * 1000);
     const stored = (await count(peer)) - before;
-    const perSecond = stored / ((performance.now() - startedAt) / 1000);
+    const seconds = (performance.now() - startedAt) / 1000;
+    const perSecond = stored / seconds;
+    const acknowledgedPerSecond = ledger.acknowledged / seconds;
     await load.stop();
     await settle(peer, options.calmMs);
-    const done = { load, ledger, first, next: load.next, perSecond };
+    const done = { load, ledger, first, next: load.next, perSecond, acknowledgedPerSecond };
     runs.push(done);
     return done;
   };
@@ -97,6 +102,10 @@ export async function measureSpeed(
   return {
     singlesPerSecond: singles.perSecond,
     batchedPerSecond: batched.perSecond,
+    acknowledgedPerSecond: {
+      singles: singles.acknowledgedPerSecond,
+      batched: batched.acknowledgedPerSecond,
+    },
     latencyMs: { p50: modest.load.latencyMs(0.5), p99: modest.load.latencyMs(0.99) },
     cpuPerMillion: ((after.cpu - before.cpu) / kept(batched)) * 1e6,
     memoryMb: after.memory,
