@@ -2,8 +2,10 @@
 // link, an outage beyond the SDK's four minutes, a hub that has forgotten its sessions, a new token while sends are
 // under way. Method: the local edge's hub as a process, a module process, limits shortened, faults switched at the
 // hub and at a gate in front of it.
-import { until } from '@holdfast/testkit';
+import { join } from 'node:path';
+import { temporaryFolder, until } from '@holdfast/testkit';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { ShimControl, shimEnvironment, shimUnavailable } from '../faults/disk/shim.ts';
 import { LocalHub } from './local-hub.ts';
 import type { ProbeClient } from './probe-client.ts';
 
@@ -117,6 +119,40 @@ describe('a link that goes silent', () => {
     await hub.gate.set('up');
     hub.gate.cut();
     await until(() => isConnected(probe), { timeoutMs: 20_000 });
+  });
+});
+
+describe('a connection that a router has forgotten', () => {
+  it('is noticed although nothing is sent, and replaced', async () => {
+    hub = await LocalHub.open({ keepaliveSecs: 1 });
+    const probe = await connected();
+    await expectAlive(probe, 'before');
+    const connections = hub.gate.connections;
+    hub.gate.strand();
+    await until(() => hub.gate.connections > connections, { timeoutMs: 20_000 });
+    await until(() => isConnected(probe), { timeoutMs: 20_000 });
+    await expectAlive(probe, 'after');
+  });
+});
+
+describe('a module whose clock stands in 1970', () => {
+  it('connects by itself once the clock is set', async () => {
+    // Without a C compiler the clock of one process cannot be moved.
+    if (shimUnavailable() !== undefined) return;
+    hub = await LocalHub.open();
+    const folder = temporaryFolder('clock');
+    const control = join(folder, 'control');
+    const shim = ShimControl.create(control);
+    const wallOffsetMs = 5_000 - Date.now();
+    const probe = await hub.probe({
+      ...hub.environment(),
+      ...shimEnvironment({ folder, control, wallOffsetMs }),
+    });
+    await until(() => probe.output.includes('"attempts":3'), { what: () => probe.output });
+    expect(await last(probe)).not.toBe('connected');
+    shim.set({ wallOffsetMs: 0 });
+    await until(() => isConnected(probe), { timeoutMs: 20_000, what: () => probe.output });
+    await expectAlive(probe, 'after the clock was set');
   });
 });
 

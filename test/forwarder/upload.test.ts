@@ -270,6 +270,28 @@ describe('upload', () => {
     }
   });
 
+  it('sends a large blob in blocks, and whole with a SAS that may not stage any', async () => {
+    for (const mayStage of [true, false]) {
+      gate.refuse = ({ url }) =>
+        mayStage || !url?.includes('comp=block&')
+          ? undefined
+          : { status: 403, code: 'AuthorizationPermissionMismatch' };
+      const rig = await start({ upload: { bytesMax: 4_194_304 } });
+      const batch = batchOf(1, 40_000);
+      // Without a pattern it is more than goes in one request at first.
+      for (const list of batch.assets) list.score = list.score.map(() => Math.random());
+      const body = Buffer.from(JSON.stringify(batch));
+      rig.module.inputs.scores!({ input: 'scores', body, properties: {} });
+      await rig.module.flush();
+      await expectExactlyOnce(rig);
+      await rig.stop();
+      const committed = gate.seen.filter(({ url }) => url.includes('comp=blocklist'));
+      expect(committed.some(({ method }) => method === 'PUT')).toBe(mayStage);
+      gate.seen.splice(0);
+      container = `insights-${++number}`;
+    }
+  });
+
   it('waits as long as a busy store asks', async () => {
     let refused = 0;
     let again = 0;

@@ -24,6 +24,18 @@ describe('certificate authority', () => {
     }
   });
 
+  it('is made anew at a start after the clock was set, from 1970 to now', async () => {
+    const folder = temporaryFolder('ca');
+    const first = await openAuthority(folder, 5_000);
+    await first.server('hub', ['localhost']);
+    const again = await openAuthority(folder, NOW);
+    expect(again.trustBundlePem).not.toBe(first.trustBundlePem);
+    const { certFile } = await again.server('hub', ['localhost']);
+    const ca = new X509Certificate(again.trustBundlePem);
+    expect(read(certFile).verify(ca.publicKey)).toBe(true);
+    expect(read(certFile).validToDate.getTime()).toBeGreaterThan(NOW);
+  });
+
   it('issues certificates for names and addresses that its own certificate vouches for', async () => {
     const authority = await openAuthority(temporaryFolder('ca'), NOW);
     const { certFile } = await authority.server('hub', ['localhost', '127.0.0.1', 'edge-1']);

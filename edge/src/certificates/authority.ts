@@ -45,7 +45,8 @@ export async function openAuthority(folder: string, nowMs: number): Promise<Cert
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const keyFile = join(folder, 'ca.key.pem');
   const caFile = join(folder, 'ca.cert.pem');
-  if (!existsSync(keyFile) || !existsSync(caFile)) {
+  // One that was made in 1970, before the clock was set, is worth nothing now.
+  if (!existsSync(keyFile) || !existsSync(caFile) || !isValidAt(caFile, nowMs)) {
     const made = await makeAuthority(nowMs);
     replaceFile(keyFile, made.privateKeyPem, 0o600);
     replaceFile(caFile, made.certificatePem, 0o644);
@@ -53,6 +54,11 @@ export async function openAuthority(folder: string, nowMs: number): Promise<Cert
   const certificate = new x509.X509Certificate(readFileSync(caFile, 'utf8'));
   const key = await importKey(readFileSync(keyFile, 'utf8'));
   return new StoredAuthority({ folder, caFile, certificate, key, nowMs });
+}
+
+function isValidAt(certFile: string, nowMs: number): boolean {
+  const { notBefore, notAfter } = new x509.X509Certificate(readFileSync(certFile, 'utf8'));
+  return notBefore.getTime() <= nowMs && nowMs < notAfter.getTime();
 }
 
 class StoredAuthority implements CertificateAuthority {

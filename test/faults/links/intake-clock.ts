@@ -64,7 +64,7 @@ export const intakeClock: Scenario = {
       const replayed = answer.headers['idempotency-replayed'] === 'true';
       mustHold(replayed === again, `post ${n} counted ${again ? 'a second time' : 'as a repeat'}`);
     };
-    const steps = Array.from({ length: round.size === 'short' ? 3 : 15 }, () =>
+    const steps = Array.from({ length: round.size === 'short' ? 1 : 15 }, () =>
       random.chance(0.3) ? 0 : random.int(1, 24) * (random.chance(0.5) ? 1 : -1),
     );
     let repeats = 0;

@@ -31,7 +31,7 @@ export const slow: Scenario = {
   run: (round) =>
     withLine(round, { upload: { bytesMax: 4_194_304 } }, async ({ forwarder, gate, store }) => {
       gate.bytesPerSecond = BYTES_PER_SECOND;
-      const rows = round.size === 'short' ? 7_000 : 100_000;
+      const rows = round.size === 'short' ? 6_000 : 100_000;
       const startedMs = performance.now();
       await forwarder.apply(rows, { rows: 1_000, noise: true });
       const critical = async () => (await forwarder.status()).lanes.critical;
