@@ -36,7 +36,7 @@ async function run({ random, folder, plant, signal, size }: Round): Promise<Coun
         }
       }
     };
-    const feeding = site.feeder.feed({ until: () => over, pauseMs: 60, signal });
+    const feeding = site.feeder.feed({ until: () => over, pauseMs: 20, signal });
     await Promise.all([
       feeding,
       killing().finally(() => {

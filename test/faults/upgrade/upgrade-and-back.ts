@@ -6,7 +6,7 @@ import { previousReleaseMissing } from './previous-release.ts';
 import { TwoReleases } from './two-releases.ts';
 
 interface Volume {
-  /** Readings fed before anything is exchanged, while the link is down. */
+  /** Records that wait for the link before anything is exchanged, at least. */
   waiting: number;
   /** Readings that pile up in the journal, while inference is still, before ingest is exchanged. */
   unreceipted: number;
@@ -15,12 +15,12 @@ interface Volume {
 }
 
 const VOLUMES: Record<Round['size'], Volume> = {
-  short: { waiting: 2_000, unreceipted: 1_000, exchanges: 2 },
+  short: { waiting: 1_500, unreceipted: 1_000, exchanges: 2 },
   long: { waiting: 100_000, unreceipted: 20_000, exchanges: 4 },
 };
 
 /** So many that nearly each reading of a batch is of another asset, and so becomes a record of its own. */
-const ASSETS = 3_000;
+const ASSETS = 10_000;
 
 export const upgradeAndBack: Scenario = {
   name: 'upgrade-and-back',
@@ -45,9 +45,12 @@ async function run({ random, folder, plant, signal, size, say }: Round): Promise
   };
   try {
     await site.site.setLink(false);
-    await feed(volume.waiting);
-    await releases.crossed();
-    const waiting = await pending(releases);
+    let waiting = 0;
+    while (waiting < volume.waiting) {
+      await feed(Math.ceil((volume.waiting - waiting) * 1.2));
+      await releases.crossed();
+      waiting = await pending(releases);
+    }
     say(`${waiting} records wait`);
     await exchangeWithBacklog(releases, () => feed(volume.unreceipted), random);
     for (const module of orderOf(volume.exchanges, random)) {
