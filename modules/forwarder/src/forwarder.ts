@@ -139,17 +139,18 @@ export async function startForwarder(
   });
   const imbalance = (): number => imbalanceOf(outbox);
   observeRoom(host.metrics, () => room.look());
+  const reader = new InsightReader(readDb);
   observeStores(host.metrics, {
     outbox,
     held: () => pipeline.held.count,
     totals: () => guarded(() => store.totals()),
     positions: () => guarded(() => store.positions()),
     segmentBytes: () => store.segmentBytes,
+    damage: () => guarded(() => ({ ...damageCounts(db), unreadable: reader.damaged })),
     linkUp: () => uploader.link.state === 'up',
     imbalance,
     wallMs: () => clock.wallMs(),
   });
-  const reader = new InsightReader(readDb);
   addRoutes(host.http, { reader, lanes: () => ({ ...outbox.lanes() }), fatal });
   const audit = (): void => {
     try {

@@ -12,6 +12,7 @@ export interface MetricSources {
   totals(): Totals;
   positions(): readonly Position[];
   segmentBytes(): number;
+  damage(): Readonly<Record<string, number>>;
   linkUp(): boolean;
   imbalance(): number;
   wallMs(): number;
@@ -122,6 +123,15 @@ export function observeStores(registry: Registry, sources: MetricSources): void 
     registers,
     collect() {
       this.set(sources.held());
+    },
+  });
+  new Gauge({
+    name: 'holdfast_forwarder_damage_total',
+    help: 'What damage to the database has cost since it was made; anything but 0 means a look at the disk',
+    labelNames: ['what'],
+    registers,
+    collect() {
+      for (const [what, count] of Object.entries(sources.damage())) this.set({ what }, count);
     },
   });
   new Gauge({

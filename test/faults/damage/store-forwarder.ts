@@ -52,12 +52,12 @@ export class StoreForwarder {
   readonly fake: FakeHost;
   readonly #module: RunningModule<Settings>;
   /** Rejects when the process would have ended. */
-  readonly #end = Promise.withResolvers<never>();
+  readonly #end: Promise<never>;
 
-  private constructor(fake: FakeHost, module: RunningModule<Settings>) {
+  private constructor(fake: FakeHost, module: RunningModule<Settings>, end: Promise<never>) {
     this.fake = fake;
     this.#module = module;
-    this.#end.promise.catch(() => undefined);
+    this.#end = end;
   }
 
   static async start(given: {
@@ -75,15 +75,16 @@ export class StoreForwarder {
       connectionString: given.connection,
       site: 'Werk 5',
     });
-    let forwarder: StoreForwarder | undefined;
+    const ended = Promise.withResolvers<never>();
+    ended.promise.catch(() => undefined);
     fake.host.fatal = (error) => {
       const end = new Ended(error.message, { cause: error });
-      if (forwarder !== undefined) forwarder.#end.reject(end);
+      ended.reject(end);
       throw end;
     };
     try {
-      forwarder = new StoreForwarder(fake, await startForwarder(fake.host, { random: () => 0 }));
-      return forwarder;
+      const module = await startForwarder(fake.host, { random: () => 0 });
+      return new StoreForwarder(fake, module, ended.promise);
     } catch (error) {
       await fake.close();
       throw error;
@@ -105,7 +106,7 @@ export class StoreForwarder {
   /** @returns records that are still pending */
   async flush(): Promise<number> {
     const flushed = this.#module.flush() as Promise<{ pending: number }>;
-    return (await Promise.race([flushed, this.#end.promise])).pending;
+    return (await Promise.race([flushed, this.#end])).pending;
   }
 
   async stop(): Promise<void> {

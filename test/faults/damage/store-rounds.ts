@@ -145,7 +145,6 @@ try {
     const own = seeded(random.int(0, 2 ** 31));
     const state = own.pick(states);
     if (ONLY !== undefined && i !== Number(ONLY)) continue;
-    const beganMs = performance.now();
     try {
       await oneDamage(state, own, `damage-${i}`);
     } catch (error) {
@@ -153,8 +152,6 @@ try {
       throw error;
     }
     counts.damages++;
-    if (performance.now() - beganMs > 4000)
-      console.error(i, state.name, performance.now() - beganMs);
   }
 } catch (error) {
   if (!(error instanceof FaultFound)) throw error;

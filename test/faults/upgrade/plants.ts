@@ -11,8 +11,8 @@ export const UPGRADE_PLANTS: readonly Plant[] = [
   {
     name: 'store-version-raised',
     file: 'modules/forwarder/src/adapters/schema.ts',
-    find: "if (tables.has('proofB')) return;",
-    replace: "db.pragma('user_version = 2');\n    if (tables.has('proofB')) return;",
+    find: "if (!tables.has('proofB')) extend(db);",
+    replace: "db.pragma('user_version = 2');\n    if (!tables.has('proofB')) extend(db);",
   },
   {
     name: 'column-that-only-the-new-release-fills',

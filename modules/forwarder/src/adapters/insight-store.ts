@@ -5,7 +5,7 @@ import type { RollupState } from '../domain/rollup.ts';
 import { packSegment, type SegmentColumns } from '../domain/score-segment.ts';
 import { countDamage, type Loss, recordLoss, takeLosses } from './losses.ts';
 import { proofOf } from './proof.ts';
-import { provenAsset } from './proven-rows.ts';
+import { insightHolds, provenAsset } from './proven-rows.ts';
 import { sumOf } from './row-sum.ts';
 
 /** Everything remembered about one asset between batches. */
@@ -134,13 +134,22 @@ export class InsightStore {
     countDamage(this.#db, 'assets', 1);
   }
 
-  /** Last row in the kept rollups of an asset. */
+  /** Last row in the kept rollups of an asset, as far as they are whole. */
   lastRolledSeq(asset: string, { stream, epoch }: { stream: string; epoch: string }): number {
-    const rows = this.#prepared('SELECT record FROM rollup WHERE asset = ?').pluck().all(asset);
-    return (rows as string[])
-      .map((record) => JSON.parse(record) as RollupRecord)
-      .filter((record) => record.stream === stream && record.epoch === epoch)
-      .reduce((last, record) => Math.max(last, record.lastSeq), 0);
+    const rows = this.#prepared('SELECT minuteT, part, record, sum FROM rollup WHERE asset = ?');
+    let last = 0;
+    for (const row of rows.all(asset)) {
+      const { minuteT, part, record, sum } = row as {
+        minuteT: number;
+        part: number;
+        record: string;
+        sum: number | null;
+      };
+      if (!insightHolds('rollup', [asset, minuteT, part], record, sum)) continue;
+      const rollup = JSON.parse(record) as RollupRecord;
+      if (rollup.stream === stream && rollup.epoch === epoch) last = Math.max(last, rollup.lastSeq);
+    }
+    return last;
   }
 
   /** Readings in open rollups, by `openKey`, as they were when last committed; null when that is not known. */

@@ -2,10 +2,12 @@ import { existsSync, readFileSync, renameSync } from 'node:fs';
 import path from 'node:path';
 import { LANES } from '@holdfast/contracts';
 import type Database from 'better-sqlite3';
+import { firstIn } from '../domain/blob-name.ts';
 import type { Steering } from '../domain/steering.ts';
 import type { Position, Totals } from './insight-store.ts';
 import { syncFolder, writeSynced } from './quarantine.ts';
 import { sumOf } from './row-sum.ts';
+import { SCHEMA_VERSION } from './schema.ts';
 
 /**
  * A second and a third copy of everything that steers, with a checksum, written in the same transaction as the tables
@@ -37,12 +39,8 @@ export class Proof {
       sealed: db.prepare('SELECT number, lane, kind, name, recordsHash, count, bytes FROM blob'),
     };
     this.#oldest = db.prepare(
-      `SELECT lane.lane, MIN(
-          IFNULL((SELECT number FROM outbox WHERE outbox.lane = lane.lane AND blob IS NULL
-            ORDER BY number LIMIT 1), 9e15),
-          IFNULL((SELECT number FROM outbox WHERE blob =
-            (SELECT MIN(number) FROM blob WHERE blob.lane = lane.lane) ORDER BY number LIMIT 1), 9e15)
-        ) AS number FROM lane`,
+      `SELECT lane, (SELECT number FROM outbox WHERE outbox.lane = lane.lane AND blob IS NULL
+        ORDER BY number LIMIT 1) AS number FROM lane`,
     );
     this.#write = PROOF_TABLES.map((table) =>
       db.prepare(`INSERT OR REPLACE INTO ${table} (one, body, sum) VALUES (1, ?, ?)`),
@@ -52,7 +50,7 @@ export class Proof {
   /** Copies what the tables say now. Inside a transaction. */
   write(): void {
     this.#commits++;
-    const body = JSON.stringify({ ...this.tables(), commits: this.#commits, open: this.open });
+    const body = JSON.stringify(this.tables());
     const sum = sumOf('proof', [], body);
     for (const statement of this.#write) statement.run(body, sum);
     this.#last = `${sum}\n${body}`;
@@ -79,20 +77,33 @@ export class Proof {
   tables(): Steering {
     const { one: _, ...totals } = this.#read.totals.get() as Totals & { one: number };
     const lanes = this.#read.lanes.all() as ({ lane: string } & Steering['lanes'][string])[];
-    const oldest = this.#oldest.all() as { lane: string; number: number }[];
+    const sealed = this.#read.sealed.all() as Steering['sealed'];
     return {
+      schema: SCHEMA_VERSION,
       commits: this.#commits,
       positions: this.#read.positions.all() as Position[],
       totals,
       lanes: Object.fromEntries(lanes.map(({ lane, ...counts }) => [lane, counts])),
       meta: this.#read.meta.all() as Steering['meta'],
       sequences: this.#read.sequences.all() as Steering['sequences'],
-      sealed: this.#read.sealed.all() as Steering['sealed'],
-      oldest: Object.fromEntries(
-        oldest.filter(({ number }) => number < 9e15).map(({ lane, number }) => [lane, number]),
-      ),
+      sealed,
+      oldest: this.#oldestOf(sealed),
       open: this.open,
     };
+  }
+
+  /** Waiting, or in a sealed blob, whose name tells its first record. */
+  #oldestOf(sealed: Steering['sealed']): Steering['oldest'] {
+    const oldest: Steering['oldest'] = {};
+    for (const { lane, number } of this.#oldest.all() as {
+      lane: string;
+      number: number | null;
+    }[]) {
+      const firsts = sealed.filter((blob) => blob.lane === lane).map(({ name }) => firstIn(name));
+      const numbers = number === null ? firsts : [...firsts, number];
+      if (numbers.length > 0) oldest[lane] = Math.min(...numbers);
+    }
+    return oldest;
   }
 
   /** The newest copy that proves itself; undefined when there is none. Goes on counting from it. */

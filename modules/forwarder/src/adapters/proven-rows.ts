@@ -21,7 +21,7 @@ export function outboxRowHolds(row: OutboxRow): boolean {
 }
 
 function recordFits({ record, lane, kind, date, bytes }: OutboxRow): boolean {
-  const read = check(InsightRecord, parsed(record));
+  const read = check(InsightRecord, typeof record === 'string' ? parsed(record) : undefined);
   if (!read.ok) return false;
   const { value } = read;
   return (
@@ -38,6 +38,7 @@ export function provenAsset(
   state: string,
   sum: number | null,
 ): AssetState | undefined {
+  if (typeof name !== 'string' || typeof state !== 'string') return undefined;
   if (sum !== null && sum !== sumOf('asset', [name], state)) return undefined;
   const value = parsed(state) as AssetState | undefined;
   return typeof value?.detector === 'object' && typeof value.rollups === 'object'

@@ -33,10 +33,10 @@ export function setAside(file: string, wallMs: number): { file: string; finish()
   let folder = unfinished(file);
   if (folder === undefined) {
     folder = path.join(folderOf(file), new Date(wallMs).toISOString().replaceAll(':', '-'));
-    mkdirSync(folder, { recursive: true });
     writeSynced(markOf(file), folder);
     syncFolder(path.dirname(file));
   }
+  mkdirSync(folder, { recursive: true });
   const target = path.join(folder, name);
   if (!existsSync(target)) {
     // The log first: a database without its log would look whole.

@@ -1,7 +1,7 @@
 import type { RawRow, Value } from '../sqlite-file/cells.ts';
 import { insightHolds, type OutboxRow, outboxRowHolds, provenAsset } from './proven-rows.ts';
 import { sumOf } from './row-sum.ts';
-import { blobSum, type SealedBlob } from './sealing.ts';
+import { blobHolds, type SealedBlob } from './sealing.ts';
 
 /** Tables whose rows are read from raw pages. */
 export const TABLES_SALVAGED = [
@@ -81,8 +81,8 @@ function holds(table: RowTable, row: Record<string, Value>): boolean {
       if (row.blob !== null && !Number.isSafeInteger(row.blob)) return false;
       return text('record') && outboxRowHolds(row as unknown as OutboxRow);
     case 'blob':
-      if (sum !== null) return text('name') && sum === blobSum(row as unknown as SealedBlob);
-      return text('name') && String(row.name).includes(String(row.recordsHash).slice(0, 16));
+      if (!text('name') || !text('recordsHash')) return false;
+      return blobHolds(row as unknown as SealedBlob & { sum: number | null });
     case 'asset':
       return (
         text('state') && provenAsset(row.name as string, row.state as string, sum) !== undefined

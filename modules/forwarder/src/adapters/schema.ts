@@ -1,4 +1,4 @@
-import type Database from 'better-sqlite3';
+import Database from 'better-sqlite3';
 import { ForwarderError } from '../errors.ts';
 import { storeDamaged } from './damage.ts';
 
@@ -104,11 +104,48 @@ export function prepareSchema(db: Database.Database, file: string): void {
       const missing = TABLES.filter((table) => !tables.has(table));
       if (missing.length > 0) throw storeDamaged(`it lacks the tables ${missing.join(', ')}`);
     }
-    if (tables.has('proofB')) return;
-    for (const table of SUMMED) addColumn(db, table, 'sum INTEGER');
-    db.exec(ADDITIONS);
+    if (!tables.has('proofB')) extend(db);
+    checkCatalogue(db);
   })();
 }
+
+function extend(db: Database.Database): void {
+  for (const table of SUMMED) addColumn(db, table, 'sum INTEGER');
+  db.exec(ADDITIONS);
+}
+
+/**
+ * The catalogue is text that SQLite compiles at each start: one bit in it renames a column. Newer versions may have added
+ * columns at the end of a table.
+ */
+function checkCatalogue(db: Database.Database): void {
+  const found = catalogueOf(db);
+  for (const [name, sql] of expectedCatalogue()) {
+    const end = sql.lastIndexOf(')');
+    if (found.get(name)?.startsWith(sql.slice(0, end)) !== true) {
+      throw storeDamaged(`its definition of ${name} is not what it was`);
+    }
+  }
+}
+
+function expectedCatalogue(): Map<string, string> {
+  const db = new Database(':memory:');
+  try {
+    db.exec(SCHEMA);
+    extend(db);
+    return catalogueOf(db);
+  } finally {
+    db.close();
+  }
+}
+
+const catalogueOf = (db: Database.Database): Map<string, string> =>
+  new Map(
+    db.prepare('SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL').raw().all() as [
+      string,
+      string,
+    ][],
+  );
 
 function addColumn(db: Database.Database, table: string, column: string): void {
   const known = db.pragma(`table_info(${table})`) as { name: string }[];

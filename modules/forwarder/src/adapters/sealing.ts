@@ -143,7 +143,10 @@ export class Sealing {
 
   /** Sealed blobs of a lane, oldest first. */
   sealed(lane: Lane, limit: number): SealedBlob[] {
-    return this.#sealed.all(lane, limit) as SealedBlob[];
+    const blobs = this.#sealed.all(lane, limit) as (SealedBlob & { sum: number | null })[];
+    const damaged = blobs.find((blob) => !blobHolds(blob));
+    if (damaged !== undefined) throw storeDamaged(`the name of sealed blob ${damaged.number}`);
+    return blobs;
   }
 
   /** Number of the newest record, waiting or long gone. */
@@ -348,6 +351,12 @@ export function hashOf(rows: readonly { record: string }[]): string {
   for (const { record } of rows) hash.update(record).update('\n');
   return hash.digest('hex');
 }
+
+/** Whether a sealed blob is what was written; without a checksum, whether its name agrees with its hash. */
+export const blobHolds = (blob: SealedBlob & { sum: number | null }): boolean =>
+  blob.sum === null
+    ? blob.name.endsWith(`-${blob.recordsHash.slice(0, 16)}.parquet`)
+    : blob.sum === blobSum(blob);
 
 /** Checksum of a sealed blob; its number and its refusals are not part of it. */
 export const blobSum = ({

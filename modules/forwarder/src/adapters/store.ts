@@ -6,14 +6,23 @@ import type Database from 'better-sqlite3';
 import { chooseSteering, type Steering } from '../domain/steering.ts';
 import { StoreImage } from '../sqlite-file/image.ts';
 import { PAGE_BYTES, repairedLog, scanLog } from '../sqlite-file/log.ts';
+import { RowReader } from '../sqlite-file/rows.ts';
 import { isDamage, isMarked, storeDamaged, unmark } from './damage.ts';
 import { openDatabase } from './database.ts';
 import { InsightStore } from './insight-store.ts';
 import { countDamage, type DamageKind, damageCounts } from './losses.ts';
 import { Outbox } from './outbox.ts';
-import { proofOf, readAside, writeSteering } from './proof.ts';
+import {
+  newest,
+  PROOF_TABLES,
+  proofOf,
+  provenSteering,
+  readAside,
+  writeSteering,
+} from './proof.ts';
 import { keepCopy, setAside, syncFolder, unfinished, writeSynced } from './quarantine.ts';
 import { salvage } from './salvage.ts';
+import { SCHEMA_VERSION } from './schema.ts';
 
 export interface StoreOptions {
   log: Log;
@@ -90,8 +99,9 @@ function checkShape(file: string): void {
     if (size === 0 || header === undefined) throw storeDamaged('the file is empty, its log is not');
     if (size % PAGE_BYTES !== 0)
       throw storeDamaged(`the file ends within a page, at ${size} bytes`);
-    if (header.readUInt16BE(16) !== PAGE_BYTES || header[20] !== 0) {
-      throw storeDamaged('its header names another page size');
+    if (!headerIsOurs(header)) throw storeDamaged('its header is not what SQLite writes here');
+    if (header.readUInt32BE(60) > SCHEMA_VERSION && provenVersion(file, image) === SCHEMA_VERSION) {
+      throw storeDamaged('its header names a version that its contents deny');
     }
     for (let page = size / PAGE_BYTES + 1; page <= header.readUInt32BE(28); page++) {
       if (!image.inLog(page)) throw storeDamaged(`the file is cut before page ${page}`);
@@ -99,6 +109,33 @@ function checkShape(file: string): void {
   } finally {
     image.close();
   }
+}
+
+/** Everything in the header that never changes; SQLite takes some of it for a wish. By the file format's table. */
+function headerIsOurs(header: Buffer): boolean {
+  const format = header.subarray(18, 20);
+  return (
+    header.toString('latin1', 0, 16) === 'SQLite format 3\0' &&
+    header.readUInt16BE(16) === PAGE_BYTES &&
+    format.every((version) => version === 1 || version === 2) &&
+    header.subarray(20, 24).equals(Buffer.from([0, 64, 32, 32])) &&
+    header.readUInt32BE(44) === 4 &&
+    // Free pages are given back step by step, or, in a database of version 0.1.0, not at all; never by SQLite itself.
+    header.readUInt32BE(64) === (header.readUInt32BE(52) === 0 ? 0 : 1) &&
+    header.readUInt32BE(56) === 1 &&
+    header.readUInt32BE(68) === 0
+  );
+}
+
+/** Version of the tables by a copy of the books, for when the header may be wrong. */
+function provenVersion(file: string, image: StoreImage): number | undefined {
+  const reader = new RowReader(image);
+  const copies = reader
+    .trees()
+    .filter(({ name }) => PROOF_TABLES.some((table) => table === name))
+    .flatMap(({ root }) => [...reader.rows(root)])
+    .map(({ values }) => provenSteering(values[1], values[2]));
+  return (newest(copies) ?? readAside(file))?.schema;
 }
 
 /** Makes the tables say what is proven: where each stream stands and what has been counted. */

@@ -23,6 +23,10 @@ export function blobName(blob: BlobIdentity): string {
   return `insights/v1/kind=${blob.kind}/site=${hiveValue(blob.site)}/date=${blob.date}/${file}`;
 }
 
+/** Outbox number of the first record in a blob, by its name. */
+export const firstIn = (name: string): number =>
+  Number(/-(\d+)-\d+-[0-9a-f]{16}\.parquet$/.exec(name)?.[1] ?? 0);
+
 /** Escapes, as Hive does, the characters that a name may hold and a partition value may not. */
 const hiveValue = (value: string): string =>
   value.replace(/[%:]/g, (character) => (character === '%' ? '%25' : '%3A'));

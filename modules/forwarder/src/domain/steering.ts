@@ -6,6 +6,8 @@ import { type LaneCounts, laneImbalance } from './lanes.ts';
  * there are several copies; this file decides which of them to believe.
  */
 export interface Steering {
+  /** Version of the tables, when there is one to tell. */
+  schema?: number;
   /** Counts the transactions, so that the newer of two copies is known. */
   commits: number;
   positions: { stream: string; epoch: string; through: number; skipped: number }[];

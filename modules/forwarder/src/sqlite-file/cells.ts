@@ -45,21 +45,20 @@ export function childrenOf(page: Buffer, number: number): number[] {
 }
 
 /**
- * Reads one cell. @param seen gets the pages of its overflow chain
+ * Reads one cell.
  * @returns undefined when it cannot be a row
  */
 export function readCell(
   image: StoreImage,
   page: Buffer,
   given: { kind: number; offset: number },
-  seen: Set<number>,
 ): RawRow | undefined {
   const reader = new Reader(page, given.offset + (given.kind === PAGE.indexInner ? 4 : 0));
   const bytes = reader.varint();
   const table = given.kind === PAGE.tableLeaf;
   const number = table ? reader.varint() : undefined;
   if (!(bytes > 0) || bytes > PAYLOAD_BYTES_MAX) return undefined;
-  const payload = payloadOf(image, page, { at: reader.at, bytes, table }, seen);
+  const payload = payloadOf(image, page, { at: reader.at, bytes, table });
   const values = payload === undefined ? undefined : valuesOf(payload);
   return values === undefined ? undefined : { number, values };
 }
@@ -69,7 +68,6 @@ function payloadOf(
   image: StoreImage,
   page: Buffer,
   { at, bytes, table }: { at: number; bytes: number; table: boolean },
-  seen: Set<number>,
 ): Buffer | undefined {
   const largest = table ? PAGE_BYTES - 35 : Math.floor(((PAGE_BYTES - 12) * 64) / 255) - 23;
   if (bytes <= largest) {
@@ -85,7 +83,6 @@ function payloadOf(
   while (left > 0) {
     const overflow = image.page(next);
     if (overflow === undefined) return undefined;
-    seen.add(next);
     parts.push(overflow.subarray(4, 4 + Math.min(left, PAGE_BYTES - 4)));
     left -= PAGE_BYTES - 4;
     next = overflow.readUInt32BE(0);
