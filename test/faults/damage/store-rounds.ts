@@ -33,7 +33,7 @@ function damageStore(file: string, own: Seeded): string {
     database || !log ? damageFile(file, own) : undefined,
     log ? damageFile(`${file}-wal`, own) : undefined,
   ];
-  return `database: ${done[0] ?? 'as it was'}; log: ${done[1] ?? 'as it was'}`;
+  return `database: ${done[0]?.text ?? 'as it was'}; log: ${done[1]?.text ?? 'as it was'}`;
 }
 
 async function oneDamage(state: StoreState, random: Seeded, name: string): Promise<void> {

@@ -3,11 +3,13 @@ import path from 'node:path';
 import { LANES } from '@holdfast/contracts';
 import type Database from 'better-sqlite3';
 import { firstIn } from '../domain/blob-name.ts';
-import type { Steering } from '../domain/steering.ts';
+import type { SealedName, Steering } from '../domain/steering.ts';
+import { storeDamaged } from './damage.ts';
 import type { Position, Totals } from './insight-store.ts';
 import { syncFolder, writeSynced } from './quarantine.ts';
 import { sumOf } from './row-sum.ts';
 import { SCHEMA_VERSION } from './schema.ts';
+import { blobHolds } from './sealed-blob.ts';
 
 /**
  * A second and a third copy of everything that steers, with a checksum, written in the same transaction as the tables
@@ -36,7 +38,9 @@ export class Proof {
       lanes: db.prepare('SELECT * FROM lane'),
       meta: db.prepare('SELECT key, value FROM meta'),
       sequences: db.prepare('SELECT name, seq FROM sqlite_sequence'),
-      sealed: db.prepare('SELECT number, lane, kind, name, recordsHash, count, bytes FROM blob'),
+      sealed: db.prepare(
+        'SELECT number, lane, kind, name, recordsHash, count, bytes, sum FROM blob',
+      ),
     };
     this.#oldest = db.prepare(
       `SELECT lane, (SELECT number FROM outbox WHERE outbox.lane = lane.lane AND blob IS NULL
@@ -77,7 +81,7 @@ export class Proof {
   tables(): Steering {
     const { one: _, ...totals } = this.#read.totals.get() as Totals & { one: number };
     const lanes = this.#read.lanes.all() as ({ lane: string } & Steering['lanes'][string])[];
-    const sealed = this.#read.sealed.all() as Steering['sealed'];
+    const sealed = wholeBlobs(this.#read.sealed.all());
     return {
       schema: SCHEMA_VERSION,
       commits: this.#commits,
@@ -157,6 +161,17 @@ export function writeSteering(db: Database.Database, steering: Steering): void {
     const raise = db.prepare('UPDATE sqlite_sequence SET seq = MAX(seq, ?) WHERE name = ?');
     if (raise.run(seq, name).changes === 0) put('sqlite_sequence', { name, seq });
   }
+}
+
+/** @throws ForwarderError FWD_STORE_DAMAGED: a damaged name must not get into a copy that proves itself */
+function wholeBlobs(rows: readonly unknown[]): Steering['sealed'] {
+  return rows.map((row) => {
+    const { sum, ...blob } = row as SealedName & { sum: number | null };
+    if (!blobHolds({ ...blob, refusals: 0, sum })) {
+      throw storeDamaged(`the name of sealed blob ${blob.number}`);
+    }
+    return blob;
+  });
 }
 
 const proofs = new WeakMap<Database.Database, Proof>();

@@ -4,7 +4,7 @@ import { blobName } from '../domain/blob-name.ts';
 import type { SealedName } from '../domain/steering.ts';
 import type { OutboxRow } from './proven-rows.ts';
 import { outboxSum, sealedSum } from './row-sum.ts';
-import { blobSum, hashOf, type SealedBlob } from './sealing.ts';
+import { blobSum, hashOf, type SealedBlob } from './sealed-blob.ts';
 
 const INSERT = `INSERT OR IGNORE INTO blob
   (number, lane, kind, name, recordsHash, count, bytes, oldestMs, sum)

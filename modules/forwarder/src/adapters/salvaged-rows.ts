@@ -1,7 +1,7 @@
 import type { RawRow, Value } from '../sqlite-file/cells.ts';
 import { insightHolds, type OutboxRow, outboxRowHolds, provenAsset } from './proven-rows.ts';
 import { sumOf } from './row-sum.ts';
-import { blobHolds, type SealedBlob } from './sealing.ts';
+import { blobHolds, type SealedBlob } from './sealed-blob.ts';
 
 /** Tables whose rows are read from raw pages. */
 export const TABLES_SALVAGED = [
