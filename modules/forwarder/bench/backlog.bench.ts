@@ -2,8 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { RollupRecord } from '@holdfast/contracts';
-import { openDatabase } from '../src/adapters/database.ts';
+import { boundLog } from '../src/adapters/database.ts';
 import { Outbox } from '../src/adapters/outbox.ts';
+import { provenTransaction } from '../src/adapters/proof.ts';
+import { openStore } from '../src/adapters/store.ts';
 import { settings } from '../src/config.ts';
 import { startForwarder } from '../src/forwarder.ts';
 import { aHost } from '../src/testing/fake-host.ts';
@@ -62,7 +64,8 @@ export async function benchOutbox(
 }
 
 function fill(folder: string, from: number, to: number): void {
-  const db = openDatabase(path.join(folder, 'forwarder.db'));
+  const site = 'plant-1';
+  const db = openStore(path.join(folder, 'forwarder.db'), { log: quiet, site, wallMs: Date.now() });
   db.pragma('synchronous = OFF');
   const outbox = new Outbox(db);
   const kept = new Set(['rollup'] as const);
@@ -70,10 +73,13 @@ function fill(folder: string, from: number, to: number): void {
     const records = Array.from({ length: Math.min(FILL_AT_ONCE, to - at) }, (_, index) =>
       rollup(at + index),
     );
-    db.transaction(() => outbox.append(records, kept, Date.now()))();
+    provenTransaction(db, () => outbox.append(records, kept, Date.now()));
+    boundLog(db);
   }
   db.close();
 }
+
+const quiet = { error: console.error, warn: console.warn, info() {}, debug() {} };
 
 const rollup = (number: number): RollupRecord => ({
   id: `r-bench-epoch-0-${number}`,
