@@ -1,3 +1,4 @@
+import { cpus } from 'node:os';
 import { type Bench, onFreshSite } from './fresh-site.ts';
 import { percent, type Table } from './report.ts';
 import { BATCHED, SINGLES, type SiteRun, STEADY, siteRun } from './site-runs.ts';
@@ -36,6 +37,10 @@ export async function measureWholePath(bench: Bench): Promise<WholePath> {
     steady: await on('1,000 readings a second', STEADY),
   };
 }
+
+/** Readings a second if every microsecond of every core were spent on them. */
+const coresAllow = ({ cpuUs, loadCpuUs }: SiteRun): number =>
+  (cpus().length * 1e6) / (cpuUs + loadCpuUs);
 
 /** @param slowest readings a second of the slowest stage alone, when that was measured in the same run */
 export function wholePathTables(
@@ -118,7 +123,7 @@ export function wholePathTables(
     },
     {
       title: 'Where the processor time goes',
-      note: 'Microseconds of one core a reading, user and system. What two cores have in a second, divided by the sum, is the most that this machine can do.',
+      note: 'Microseconds of one core a reading, user and system.',
       columns: [
         'process',
         'batched',
@@ -144,6 +149,14 @@ export function wholePathTables(
           null,
           null,
           batched.writtenPerByte,
+        ],
+        [
+          'readings/s that the cores allow',
+          coresAllow(batched),
+          coresAllow(singles),
+          null,
+          null,
+          null,
         ],
         ['rows in a message', batched.rowsPerMessage, singles.rowsPerMessage, null, null, null],
       ],
