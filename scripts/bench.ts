@@ -58,6 +58,15 @@ const SECTIONS: {
   measure(bench: Bench): Promise<{ tables: Table[]; plots?: Plot[] }>;
 }[] = [
   {
+    id: 'stages',
+    title: 'Stages and their limits',
+    usual: true,
+    measure: async ({ seconds, say }) => {
+      stages = await measureStages(Math.min(2, seconds / 5), say);
+      return { tables: [stagesTable(stages)] };
+    },
+  },
+  {
     id: 'site',
     title: 'The whole path',
     usual: true,
@@ -96,15 +105,6 @@ const SECTIONS: {
     measure: async (bench) => ({ tables: await profileTables(bench) }),
   },
 ];
-SECTIONS.unshift({
-  id: 'stages',
-  title: 'Stages and their limits',
-  usual: true,
-  measure: async ({ seconds, say }) => {
-    stages = await measureStages(Math.min(2, seconds / 5), say);
-    return { tables: [stagesTable(stages)] };
-  },
-});
 
 /** Ids of the sections that were asked for. */
 function wanted(): string[] {

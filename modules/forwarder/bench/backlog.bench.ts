@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { RollupRecord } from '@holdfast/contracts';
-import { boundLog } from '../src/adapters/database.ts';
+import { copyLog } from '../src/adapters/database.ts';
 import { Outbox } from '../src/adapters/outbox.ts';
 import { provenTransaction } from '../src/adapters/proof.ts';
 import { openStore } from '../src/adapters/store.ts';
@@ -74,7 +74,7 @@ function fill(folder: string, from: number, to: number): void {
       rollup(at + index),
     );
     provenTransaction(db, () => outbox.append(records, kept, Date.now()));
-    boundLog(db);
+    copyLog(db);
   }
   db.close();
 }
