@@ -93,8 +93,9 @@ export class DiskRoom {
     const held = this.#reserve.heldBytes;
     const { capBytes, reserveBytes } = this;
     const extraBytes = Math.max(log, this.logBytes) + reserveBytes;
-    // What log and reserve still have to take is not free for the file.
-    const spareBytes = freeBytes - floorBytes - (extraBytes - log - held);
+    // What log and reserve still have to take, and pages that are in the log only, are spoken for.
+    const spokenFor = extraBytes - log - held + Math.max(0, usedBytes - fileBytes);
+    const spareBytes = freeBytes - floorBytes - spokenFor;
     return {
       takenBytes: fileBytes + log + held,
       neededBytes: usedBytes + extraBytes,

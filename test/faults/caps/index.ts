@@ -1,3 +1,4 @@
 import type { Scenario } from '../scenario.ts';
+import { capsForwarder } from './caps-forwarder.ts';
 
-export const scenarios: readonly Scenario[] = [];
+export const scenarios: readonly Scenario[] = [capsForwarder];
