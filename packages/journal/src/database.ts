@@ -180,11 +180,14 @@ export const withReserve =
 
 const codeOf = (error: unknown): unknown => (error as { code?: unknown }).code;
 
-/** What only damage can cause; `SQLITE_ERROR`: a statement of ours does not fit the tables that are there. */
+/** A length that no row of ours has, a page that is none, a tree that is broken. */
+const BROKEN = /^SQLITE_(CORRUPT.*|NOTADB|TOOBIG|FORMAT|INTERNAL)$/;
+
+/** What only damage can cause; the others: a statement of ours does not fit the tables and rows that are there. */
 export function isDamage(error: unknown): boolean {
-  return /^(JOURNAL_DAMAGED|SQLITE_ERROR|SQLITE_NOTADB|SQLITE_CORRUPT.*)$/.test(
-    String(codeOf(error)),
-  );
+  const code = String(codeOf(error));
+  const misfit = /^SQLITE_(ERROR|MISMATCH|CONSTRAINT.*|RANGE|SCHEMA)$/;
+  return code === 'JOURNAL_DAMAGED' || BROKEN.test(code) || misfit.test(code);
 }
 
 /** The errors of SQLite that an owner can do something about, by code; everything else as it is. */
@@ -198,7 +201,7 @@ export function asJournalError(error: unknown, path: string): unknown {
       { cause: error },
     );
   }
-  if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB') {
+  if (BROKEN.test(code)) {
     const reason = (error as Error).message;
     noteDamage(path, reason);
     const text = `${path} is damaged: ${reason}.`;
