@@ -86,11 +86,13 @@ function settle(
   found: Found,
   { site, aside }: { site: string; aside: Steering | undefined },
 ): SalvageReport {
-  const proof = newest(found.proofs) ?? aside;
+  const inside = newest(found.proofs);
+  const proof = inside ?? aside;
   const { steering, choice } = chooseSteering(found.tables(), proof, () =>
     steeringFrom(seenPositions(db)),
   );
   if (proof !== undefined && choice !== 'tables') forgetSettled(db, steering);
+  if (inside === undefined && choice === 'proof') forgetNewer(db, steering);
   settleBlobs(db, { site, sealed: steering.sealed });
   writeSteering(db, steering);
   const lostRecords = settleLanes(db, steering);
@@ -209,6 +211,18 @@ function seenPositions(db: Database.Database): Steering['positions'] {
 function forgetSettled(db: Database.Database, { oldest }: Steering): void {
   const forget = db.prepare('DELETE FROM outbox WHERE lane = ? AND number < ?');
   for (const lane of LANES) forget.run(lane, oldest[lane] ?? Number.MAX_SAFE_INTEGER);
+}
+
+/**
+ * The copy beside the database is older than its rows. What came after it never left, and its readings come again or are
+ * in the gap up to the last receipt; so what is left of it must not count as well.
+ */
+function forgetNewer(db: Database.Database, { sequences, sealed }: Steering): void {
+  const last = sequences.find(({ name }) => name === 'outbox')?.seq ?? 0;
+  db.prepare('DELETE FROM outbox WHERE number > ?').run(last);
+  db.prepare('DELETE FROM asset').run();
+  const known = JSON.stringify(sealed.map(({ number }) => number));
+  db.prepare('DELETE FROM blob WHERE number NOT IN (SELECT value FROM json_each(?))').run(known);
 }
 
 /** What the books count as pending and is not there is lost: dead, and in a gap record. */
