@@ -29,9 +29,15 @@ interface Status {
 const plants: readonly Plant[] = [
   {
     name: 'cap-ignored',
+    file: 'packages/module-host/src/disk-room.ts',
+    find: 'return Math.max(this.#settings.capBytes, CAP_BYTES_MIN);',
+    replace: 'return 2 * Math.max(this.#settings.capBytes, CAP_BYTES_MIN);',
+  },
+  {
+    name: 'nothing-evicted',
     file: 'modules/forwarder/src/adapters/store-room.ts',
     find: 'return neededBytes - allowedBytes;',
-    replace: 'return neededBytes < allowedBytes ? -1 : 0;',
+    replace: 'return Math.min(0, neededBytes - allowedBytes);',
   },
   {
     name: 'floor-ignored',
@@ -157,6 +163,8 @@ class Pressed {
       await this.#apply('calm');
     }
     await gate.set('down');
+    const { waiting } = this.#seen!;
+    mustHold(waiting === null, `with bulk and normal to evict, nothing is applied: ${waiting}`);
     await until(
       async () => {
         await this.#apply('alarms');
