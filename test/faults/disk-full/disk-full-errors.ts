@@ -51,7 +51,7 @@ const plants: readonly Plant[] = [
     file: 'modules/forwarder/src/adapters/commits.ts',
     find: 'if (!isDiskFailure(error)) return error;',
     replace:
-      "if (isDiskFailure(error)) return new ForwarderError('FWD_DISK_FULL', text, hint, error);",
+      "if (isDiskFailure(error)) return new ForwarderError('FWD_DISK_FULL', message, '', error);",
   },
   {
     name: 'full-ends-the-process',
