@@ -26,6 +26,7 @@ export class SmallVolume {
   readonly #filler: string;
   #mounted = true;
   static readonly #all = new Set<SmallVolume>();
+  static #watching = false;
 
   /** @param folder where image and mount point are made @throws Error with what the tools said */
   static mount(folder: string, bytes: number): SmallVolume {
@@ -42,7 +43,12 @@ export class SmallVolume {
     // No blocks set aside for root: the tests run as root, and a container would not.
     run('mkfs.ext4', ['-q', '-F', '-m', '0', this.#image]);
     run('mount', ['-o', 'loop', this.#image, this.folder]);
-    if (SmallVolume.#all.size === 0) process.once('exit', SmallVolume.#unmountAll);
+    if (!SmallVolume.#watching) {
+      SmallVolume.#watching = true;
+      process.once('exit', SmallVolume.#unmountAll);
+      // By itself a signal ends the process without what is to be done at its exit.
+      process.once('SIGTERM', () => process.exit(143));
+    }
     SmallVolume.#all.add(this);
   }
 
