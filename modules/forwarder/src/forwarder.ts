@@ -1,15 +1,6 @@
-import { createHash, randomUUID } from 'node:crypto';
 import path from 'node:path';
-import { type InsightKind, LANES } from '@holdfast/contracts';
-import {
-  DiskRoom,
-  type ModuleHost,
-  observeRoom,
-  type RoomSettings,
-  type RunningModule,
-} from '@holdfast/module-host';
-import type Database from 'better-sqlite3';
-import { AzureBlobTarget, type BlobTarget } from './adapters/blob-target.ts';
+import { DiskRoom, type ModuleHost, observeRoom, type RunningModule } from '@holdfast/module-host';
+import type { BlobTarget } from './adapters/blob-target.ts';
 import { type Commit, Commits } from './adapters/commits.ts';
 import { isDamage, markDamaged, storeDamaged } from './adapters/damage.ts';
 import { LOG_BYTES, openForReading } from './adapters/database.ts';
@@ -17,20 +8,21 @@ import { InsightReader } from './adapters/insight-reader.ts';
 import { InsightStore } from './adapters/insight-store.ts';
 import { LossLedger } from './adapters/loss-ledger.ts';
 import { damageCounts } from './adapters/losses.ts';
+import { makeTarget } from './adapters/make-target.ts';
+import { Meta } from './adapters/meta.ts';
 import { Outbox } from './adapters/outbox.ts';
-import { quarantined } from './adapters/quarantine.ts';
 import { Sealing } from './adapters/sealing.ts';
-import { parseStorageAddress } from './adapters/storage-address.ts';
 import { openStore } from './adapters/store.ts';
 import { StoreRoom } from './adapters/store-room.ts';
 import { addRoutes } from './api.ts';
-import { Application, type ApplyRules } from './apply.ts';
+import { Application } from './apply.ts';
 import type { Environment, Settings } from './config.ts';
-import { laneImbalance } from './domain/lanes.ts';
 import { createForwarderMetrics, observeStores } from './metrics.ts';
 import { ScoresPipeline } from './pipeline.ts';
 import { ReceiptSender } from './receipts.ts';
-import { Uploader, type UploadRules, type UploadStep } from './upload.ts';
+import { applyRules, roomSettings, uploadRules } from './rules.ts';
+import { damageOf, imbalanceOf, statusOf } from './status.ts';
+import { Uploader, type UploadStep } from './upload.ts';
 
 export interface ForwarderOptions {
   /** Called between the steps of an upload; tests end the process there. */
@@ -221,165 +213,5 @@ export async function startForwarder(
       readDb.close();
       db.close();
     },
-  };
-}
-
-/** Small facts about this database. */
-class Meta {
-  readonly #db: Database.Database;
-  readonly #commit: Commit;
-
-  constructor(db: Database.Database, commit: Commit) {
-    this.#db = db;
-    this.#commit = commit;
-  }
-
-  get(key: string): string | undefined {
-    return this.#db.prepare('SELECT value FROM meta WHERE key = ?').pluck().get(key) as
-      | string
-      | undefined;
-  }
-
-  set(key: string, value: string): void {
-    const put = this.#db.prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)');
-    this.#commit(() => put.run(key, value));
-  }
-
-  /** Identity of this database, made with it. */
-  origin(): string {
-    const known = this.get('origin');
-    if (known !== undefined) return known;
-    const origin = randomUUID().slice(0, 8);
-    this.set('origin', origin);
-    return origin;
-  }
-}
-
-const roomSettings = ({ outbox }: Settings): RoomSettings => ({
-  capBytes: outbox.bytesMax,
-  freeBytesMin: outbox.freeBytesMin,
-});
-
-/** A missing or wrong address stops the upload only. */
-function makeTarget(
-  env: Environment,
-  settings: Settings,
-): { target: BlobTarget | undefined; problem: string | undefined } {
-  const address = env.HOLDFAST_STORAGE_CONNECTION_STRING;
-  if (address === undefined) {
-    return { target: undefined, problem: 'HOLDFAST_STORAGE_CONNECTION_STRING is not set' };
-  }
-  try {
-    return {
-      target: new AzureBlobTarget(parseStorageAddress(address), settings.upload),
-      problem: undefined,
-    };
-  } catch (error) {
-    return { target: undefined, problem: (error as Error).message };
-  }
-}
-
-/**
- * Kinds kept for upload while no twin has ever come, so that a module which hears scores before its first settings
- * does not deny what they allow. Not scores: they would fill the disk of a site that never gets any settings.
- */
-const KEPT_UNTIL_KNOWN: readonly InsightKind[] = ['anomaly', 'rollup', 'gap'];
-
-/** @param known whether the settings came from a twin, now or before */
-function applyRules(settings: Settings, known: boolean): ApplyRules {
-  const { anomaly } = settings;
-  return {
-    detector: {
-      openAfterAlarms: anomaly.openAfterAlarms,
-      openAfterWarnings: anomaly.openAfterWarnings,
-      openWithinMs: anomaly.openWithinSecs * 1000,
-      closeAfter: anomaly.closeAfter,
-      gapMs: anomaly.gapSecs * 1000,
-    },
-    kept: new Set<InsightKind>(known ? settings.egress.allow : KEPT_UNTIL_KNOWN),
-    outboxBytesMax: settings.outbox.bytesMax,
-    retention: settings.insights,
-  };
-}
-
-function uploadRules(settings: Settings, known: boolean): UploadRules {
-  const { upload, egress } = settings;
-  const policy = JSON.stringify({ allow: [...new Set(egress.allow)].sort() });
-  return {
-    recordsMax: upload.recordsMax,
-    bytesMax: upload.bytesMax,
-    intervalMs: upload.intervalSecs * 1000,
-    allowed: known ? new Set<InsightKind>(egress.allow) : undefined,
-    policyHash: createHash('sha256').update(policy).digest('hex'),
-  };
-}
-
-/** Both ways in which the accounting can be wrong: the sum, and the rows that are really there. */
-function imbalanceOf(outbox: Outbox): number {
-  const lanes = outbox.lanes();
-  let off = 0;
-  for (const lane of LANES) {
-    off += Math.abs(laneImbalance(lanes[lane]));
-    off += Math.abs(lanes[lane].pending - outbox.countPending(lane));
-  }
-  return off;
-}
-
-/** What damage has cost, and where the damaged files are; nothing when there was none. */
-function damageOf(db: Database.Database, reader: InsightReader): Record<string, unknown> {
-  const counts = damageCounts(db);
-  if (Object.keys(counts).length === 0 && reader.damaged === 0) return {};
-  return {
-    damage: { ...counts, unreadable: reader.damaged, quarantine: quarantined(db.name).at(-1) },
-  };
-}
-
-function statusOf(parts: {
-  room: StoreRoom;
-  store: InsightStore;
-  outbox: Outbox;
-  application: Application;
-  pipeline: ScoresPipeline;
-  receipts: ReceiptSender;
-  metrics: ReturnType<typeof createForwarderMetrics>;
-  uploader: Uploader;
-  targetProblem: string | undefined;
-  damage(): Record<string, unknown>;
-}): Record<string, unknown> {
-  const { store, outbox, application, pipeline, uploader } = parts;
-  const totals = store.totals();
-  const lastError = parts.targetProblem ?? uploader.link.lastError;
-  return {
-    applied: totals.applied,
-    scored: totals.scored,
-    rejected: totals.rejected,
-    unscored: totals.unscored,
-    skipped: totals.skipped,
-    duplicates: pipeline.duplicates,
-    parked: pipeline.parked,
-    parkedDropped: pipeline.parkedDropped,
-    refused: pipeline.refused,
-    disk: parts.room.look(),
-    waiting: pipeline.held.reason ?? null,
-    heldBatches: pipeline.held.count,
-    streams: store.positions(),
-    assets: application.assetCount,
-    anomalies: { open: application.openAnomalies, total: totals.anomalies },
-    rollups: totals.rollups,
-    lanes: outbox.lanes(),
-    blobs: totals.blobs,
-    ...parts.damage(),
-    gaps: totals.gaps,
-    overwritten: {
-      segments: totals.segmentsOverwritten,
-      scores: totals.scoresOverwritten,
-      insights: totals.insightsExpired,
-      dead: totals.deadOverwritten,
-      results: parts.receipts.resultsDropped,
-    },
-    link: uploader.link.state,
-    held: uploader.held,
-    ...(lastError === undefined ? {} : { lastError }),
-    latencyMs: parts.metrics.latency.quantiles(),
   };
 }
