@@ -58,14 +58,17 @@ function selected(): readonly Peer[] {
   process.exit(2);
 }
 
-/** One run of a peer in folders of its own: in a small volume when `volumeMib` says so. */
+/** One run of a peer in folders of its own: in a small volume of `volumeMib` MiB when that is given. */
 async function fresh<T>(
   peer: Peer,
   work: (peer: RunningPeer, volume: Volume | undefined) => Promise<T>,
-  volumeMib?: number,
+  { disturbed = false, volumeMib }: { disturbed?: boolean; volumeMib?: number } = {},
 ): Promise<T> {
   const folder = mkdtempSync(path.join(tmpdir(), `holdfast-peer-${peer.name}-`));
-  const place = { cache, work: path.join(folder, 'work'), store: path.join(folder, 'store') };
+  const place = {
+    ...{ cache, disturbed },
+    ...{ work: path.join(folder, 'work'), store: path.join(folder, 'store') },
+  };
   mkdirSync(place.work);
   mkdirSync(place.store);
   const volume = volumeMib === undefined ? undefined : await Volume.mount(folder, volumeMib);
@@ -109,14 +112,15 @@ async function measure(peer: Peer): Promise<PeerResult> {
   });
   await part('kills', async () => {
     const options = { seed: Number(values.seed), kills, calmMs: peer.calmMs };
-    result.kills = await fresh(peer, (running) => countLossesByKills(running, options));
+    const run = (running: RunningPeer) => countLossesByKills(running, options);
+    result.kills = await fresh(peer, run, { disturbed: true });
   });
   await part('disk', async () => {
     const run = (running: RunningPeer, volume?: Volume) => {
       if (volume === undefined) throw new Error('there is no volume');
       return countLossesByFullDisk(running, { volume, calmMs: peer.calmMs });
     };
-    result.diskFull = await fresh(peer, run, VOLUME_MIB);
+    result.diskFull = await fresh(peer, run, { disturbed: true, volumeMib: VOLUME_MIB });
   });
   return result;
 }

@@ -22,6 +22,7 @@ export const STATIC_CHECKS: readonly Step[] = [
   { name: 'benchmark document', command: 'node', args: ['scripts/benchmarks-doc.ts', '--check'] },
   { name: 'settings tables', command: 'node', args: ['scripts/settings-tables.ts', '--check'] },
   { name: 'planted bugs', command: 'node', args: ['scripts/plants.ts'] },
+  { name: 'testing document', command: 'node', args: ['scripts/testing-doc.ts', '--check'] },
 ];
 
 /** Runs a program with the output on our own terminal; resolves with its exit code. */

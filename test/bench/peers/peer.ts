@@ -8,6 +8,8 @@ export interface Place {
   store: string;
   /** Everything else: logs, generated configuration. Never full. */
   work: string;
+  /** Something is broken on purpose, and then each reading is looked for. */
+  disturbed: boolean;
 }
 
 /** One way to do the work, in one configuration. */

@@ -1,8 +1,12 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { PERIOD_MS } from '@holdfast/pump-loop';
+import { until } from '@holdfast/testkit';
 import { writeBundle } from '../../../../modules/inference/src/testing/write-bundle.ts';
-import { startSite, untilReady } from '../../../../scripts/demo/site.ts';
+import { drained } from '../../../../scripts/demo/drained.ts';
+import { readBack } from '../../../../scripts/demo/read-back.ts';
+import { CONTAINER, startSite, untilReady } from '../../../../scripts/demo/site.ts';
+import { readStatus } from '../../../../scripts/demo/status.ts';
 import { MODULES } from '../../../../scripts/steps.ts';
 import { must } from '../install.ts';
 import { MODEL } from '../model.ts';
@@ -23,7 +27,18 @@ async function install(cache: string): Promise<string> {
   return 'this commit';
 }
 
-async function start({ cache, store, work }: Place): Promise<RunningPeer> {
+/**
+ * When something is broken, scores may leave the site too, and each reading is looked for in the blobs: the copies of
+ * scores in the forwarder's own database are a ring, the first to go when the disk is full.
+ */
+const SCORES_LEAVE = {
+  forwarder: {
+    egress: { allow: ['anomaly', 'rollup', 'gap', 'scores'] },
+    upload: { intervalSecs: 1 },
+  },
+};
+
+async function start({ cache, store, work, disturbed }: Place): Promise<RunningPeer> {
   const model = path.join(work, 'model');
   mkdirSync(model);
   writeBundle(
@@ -38,10 +53,24 @@ async function start({ cache, store, work }: Place): Promise<RunningPeer> {
   const site = await startSite({
     ...{ folder: work, stateDir: path.join(store, 'edge'), site: 'peers', model },
     ...{ bundles: path.join(cache, BUNDLES), backoffScale: 0.02, say: () => {} },
+    ...(disturbed ? { settings: SCORES_LEAVE } : {}),
   });
   await untilReady(site, MODULES, 60_000);
+  // Before its first settings the forwarder denies scores, and readings could not be found.
+  await until(
+    async () =>
+      ((await readStatus<{ settingsVersion: number }>(site.url('forwarder')))?.settingsVersion ??
+        0) > 0,
+  );
   const stored = async (sent: number): Promise<number[]> => {
     const numbers: number[] = [];
+    if (disturbed) {
+      await drained(site);
+      await readBack(site.storage.connectionString(), CONTAINER, (kind, row) => {
+        if (kind === 'scores') numbers.push(numberOfReading(String(row.asset), Number(row.t)));
+      });
+      return numbers;
+    }
     for (let asset = 0; asset < ASSETS; asset += 1) {
       const name = reading(asset).asset;
       for await (const t of storedTimes(site.url('forwarder'), name, reading(sent).t))
@@ -89,7 +118,7 @@ export const holdfast: Peer = {
   configuration: 'most durable',
   acknowledges: '202 after the fsync',
   setup:
-    'as shipped: ingest, inference, forwarder and hub as processes of their own, TLS between them; journal and store in SQLite WAL, synced, group commit; also detects, rolls up and uploads',
+    'as shipped: ingest, inference, forwarder and hub as processes of their own, TLS between them; journal and store in SQLite WAL, synced, group commit; also detects, rolls up and uploads; where losses are counted, scores leave the site too, and each reading is looked for in the blobs',
   scores: true,
   install,
   start,
