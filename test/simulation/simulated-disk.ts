@@ -1,5 +1,5 @@
 import {
-  copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -80,7 +80,7 @@ export class SimulatedDisk {
       const [from, to] = [path.join(volume.folder, name), path.join(next, name)];
       // The shared memory of a write-ahead log is made anew from it; what a reserve holds is nothing but room.
       if (name.endsWith('.reserve')) renameSync(from, to);
-      else if (!name.endsWith('-shm')) copyFileSync(from, to);
+      else if (!name.endsWith('-shm')) cpSync(from, to, { recursive: true });
     }
     rmSync(volume.folder, { recursive: true, force: true });
     Object.assign(volume, { folder: next, fault: undefined });

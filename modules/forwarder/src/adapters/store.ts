@@ -93,9 +93,11 @@ function checkShape(file: string): void {
     if (readAside(file) !== undefined) throw storeDamaged('the file is gone or empty');
     return;
   }
+  if (existsSync(`${file}-journal`)) return;
   const image = new StoreImage(file);
   try {
     const header = image.page(1);
+    if (size === PAGE_BYTES && header !== undefined && isEmpty(header)) return;
     if (size === 0 || header === undefined) throw storeDamaged('the file is empty, its log is not');
     if (size % PAGE_BYTES !== 0)
       throw storeDamaged(`the file ends within a page, at ${size} bytes`);
@@ -110,6 +112,16 @@ function checkShape(file: string): void {
     image.close();
   }
 }
+
+/**
+ * What the power leaves when it goes while a database is made: a page 1 without tables, for which SQLite has not chosen
+ * format and encoding yet. (With a rollback journal beside it, SQLite undoes even that by itself.)
+ */
+const isEmpty = (header: Buffer): boolean =>
+  header.toString('latin1', 0, 16) === 'SQLite format 3\0' &&
+  header.readUInt32BE(44) === 0 &&
+  header.readUInt32BE(56) === 0 &&
+  header.readUInt16BE(100 + 3) === 0;
 
 /** Everything in the header that never changes; SQLite takes some of it for a wish. By the file format's table. */
 function headerIsOurs(header: Buffer): boolean {
