@@ -7,14 +7,25 @@ export type ScorerErrorCode =
   /** The worker ended before this run began, because of something else: run it again. */
   | 'RUN_INTERRUPTED'
   /** There is no worker, and none could be started: nothing can be scored now. */
-  | 'SCORER_UNAVAILABLE';
+  | 'SCORER_UNAVAILABLE'
+  /** Too much waits already; `retryAfterMs` says when to come again. */
+  | 'QUEUE_FULL'
+  /** The request had not begun when its time was over. */
+  | 'DEADLINE';
 
 export class ScorerError extends Error {
   override readonly name = 'ScorerError';
   readonly code: ScorerErrorCode;
-  constructor(code: ScorerErrorCode, message: string, options: { cause?: unknown } = {}) {
+  /** With QUEUE_FULL. */
+  readonly retryAfterMs: number | undefined;
+  constructor(
+    code: ScorerErrorCode,
+    message: string,
+    options: { cause?: unknown; retryAfterMs?: number } = {},
+  ) {
     super(message, options);
     this.code = code;
+    this.retryAfterMs = options.retryAfterMs;
   }
 }
 

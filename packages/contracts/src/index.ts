@@ -10,4 +10,5 @@ export * from './names.ts';
 export * from './problems.ts';
 export * from './readings.ts';
 export * from './receipts.ts';
+export * from './score-notes.ts';
 export * from './scores.ts';
