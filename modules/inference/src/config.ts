@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { modelsSetting } from './models/models-setting.ts';
 
 /** Variables of the inference module, beside those of every module. */
 export const environment = z.object({
@@ -12,6 +13,7 @@ export type Environment = z.output<typeof environment>;
 
 /** Twin settings of the inference module; `{}` is complete. */
 export const settings = z.object({
+  models: modelsSetting,
   queueBatchesMax: z
     .int()
     .min(1)
