@@ -1,5 +1,6 @@
-import type { LostRange, ScoresMessage } from '@holdfast/contracts';
+import type { LostRange } from '@holdfast/contracts';
 import type { Log } from '@holdfast/module-host';
+import type { NotedScores } from './domain/noted-scores.ts';
 
 /** A full disk is not tried again before this. */
 const FULL_MS = 1_000;
@@ -8,7 +9,7 @@ const FULL_MS = 1_000;
 const TRY_MS = 500;
 
 export interface HeldBatch {
-  scores: ScoresMessage;
+  scores: NotedScores;
   /** Ranges that its sender has lost, as they came with it. */
   lost: LostRange[];
 }

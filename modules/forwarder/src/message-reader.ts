@@ -2,11 +2,13 @@ import {
   checkScores,
   describeProblem,
   describeProblems,
-  type ScoresMessage,
+  NOTES_PROPERTY,
+  readScoreNotes,
 } from '@holdfast/contracts';
 import type { Log } from '@holdfast/module-host';
 import type { InboundMessage } from '@holdfast/transport';
 import { inconsistencyOf } from './domain/consistency.ts';
+import type { NotedScores } from './domain/noted-scores.ts';
 import type { ForwarderMetrics } from './metrics.ts';
 
 /** Reads messages with scores, and refuses what is wrong with a reason that says where, what and what is allowed. */
@@ -21,7 +23,7 @@ export class MessageReader {
   }
 
   /** Never throws; undefined for a message that is wrong, which is counted and logged. */
-  read({ body, sender }: InboundMessage): ScoresMessage | undefined {
+  read({ body, sender, properties }: InboundMessage): NotedScores | undefined {
     let document: unknown;
     try {
       document = JSON.parse(body.toString('utf8'));
@@ -33,7 +35,8 @@ export class MessageReader {
     const problem = inconsistencyOf(checked.value);
     if (problem !== undefined)
       return this.#refuse('inconsistent', describeProblem(problem), sender);
-    return checked.value;
+    const notes = readScoreNotes(properties[NOTES_PROPERTY]);
+    return notes === undefined ? checked.value : { ...checked.value, notes };
   }
 
   /** The sender keeps what it has no receipt for, so nothing is lost; a person has to look why it is wrong. */

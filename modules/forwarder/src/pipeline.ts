@@ -12,6 +12,7 @@ import { isDiskFull } from './adapters/disk-errors.ts';
 import type { InsightStore } from './adapters/insight-store.ts';
 import type { StoreRoom } from './adapters/store-room.ts';
 import type { Application, ApplyRules } from './apply.ts';
+import type { NotedScores } from './domain/noted-scores.ts';
 import { wantedOutcomes } from './domain/outcome-rows.ts';
 import { skippedParts } from './domain/skipped-parts.ts';
 import { ForwarderError } from './errors.ts';
@@ -43,7 +44,7 @@ export interface PipelineOptions {
 export class ScoresPipeline {
   readonly #options: PipelineOptions;
   readonly #reader: MessageReader;
-  #receiver: StreamReceiver<ScoresMessage>;
+  #receiver: StreamReceiver<NotedScores>;
   /** Monotonic time of the last row of each asset with an open rollup. */
   readonly #lastSeen = new Map<string, number>();
   rules: ApplyRules;
@@ -188,9 +189,9 @@ export class ScoresPipeline {
   }
 
   /** Stands where the store stands. */
-  #newReceiver(): StreamReceiver<ScoresMessage> {
+  #newReceiver(): StreamReceiver<NotedScores> {
     const { parkedMax, store } = this.#options;
-    return new StreamReceiver<ScoresMessage>({ parkedMax }, store.positions());
+    return new StreamReceiver<NotedScores>({ parkedMax }, store.positions());
   }
 
   #reportSkipped(

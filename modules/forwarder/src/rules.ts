@@ -12,9 +12,9 @@ export const roomSettings = ({ outbox }: Settings): RoomSettings => ({
 
 /**
  * Kinds kept for upload while no twin has ever come, so that a module which hears scores before its first settings
- * does not deny what they allow. Not scores: they would fill the disk of a site that never gets any settings.
+ * does not deny what they allow. Not scores and samples: they would fill the disk of a site that never gets any settings.
  */
-const KEPT_UNTIL_KNOWN: readonly InsightKind[] = ['anomaly', 'rollup', 'gap'];
+const KEPT_UNTIL_KNOWN: readonly InsightKind[] = ['anomaly', 'rollup', 'gap', 'drift'];
 
 /** @param known whether the settings came from a twin, now or before */
 export function applyRules(settings: Settings, known: boolean): ApplyRules {

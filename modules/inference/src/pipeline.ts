@@ -131,7 +131,7 @@ export class InferencePipeline {
       if (scores === undefined) return;
       counts.composed((clock.monotonicMs() - startMs) / 1_000);
       await turn;
-      await this.#sender.send(scores, lost);
+      await this.#sender.send(scores, { lost });
       counts.sent(rowsOf(scores));
     } catch (error) {
       this.#drop(this.#stopped ? 'stopped' : 'send-failed');

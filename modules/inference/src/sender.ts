@@ -1,8 +1,21 @@
-import { LOST_PROPERTY, MESSAGE_BYTES_MAX, type ScoresMessage } from '@holdfast/contracts';
+import {
+  LOST_PROPERTY,
+  MESSAGE_BYTES_MAX,
+  NOTES_PROPERTY,
+  type ScoresMessage,
+} from '@holdfast/contracts';
 import type { ModuleHost } from '@holdfast/module-host';
 import { splitScores } from './domain/split.ts';
 
 type Send = ModuleHost<unknown, unknown>['send'];
+
+/** What goes with scores as application properties. */
+export interface Beside {
+  /** The property of that name, as it came with the readings. */
+  lost: string | undefined;
+  /** The property of that name for the rows of a message, which may be a part of the batch; see `composeNotes`. */
+  notes?(part: ScoresMessage): string | undefined;
+}
 
 /** Pause before a failed send is tried again in ms: doubles from the first to the second. */
 const PAUSE_MS_MIN = 100;
@@ -38,28 +51,31 @@ export class ScoresSender {
   }
 
   /**
-   * Sends until the hub has it; a message too large goes as two. `lost` is the property of that name.
+   * Sends until the hub has it; a message too large goes as two, each with the notes of its own rows.
    * @throws what can never succeed, and after `stop`
    */
-  async send(message: ScoresMessage, lost: string | undefined): Promise<void> {
+  async send(message: ScoresMessage, beside: Beside): Promise<void> {
     await this.#turn();
     const body = likelyTooLarge(message) ? undefined : JSON.stringify(message);
     if (body === undefined || tooLarge(body)) {
       const halves = splitScores(message);
       if (halves !== undefined) {
-        await this.send(halves[0], lost);
-        await this.send(halves[1], lost);
+        await this.send(halves[0], beside);
+        await this.send(halves[1], beside);
         return;
       }
     }
-    await this.#sendBody(message, body ?? JSON.stringify(message), lost);
+    await this.#sendBody(message, body ?? JSON.stringify(message), beside);
   }
 
-  async #sendBody(message: ScoresMessage, body: string, lost: string | undefined): Promise<void> {
+  async #sendBody(message: ScoresMessage, body: string, beside: Beside): Promise<void> {
     const { stream, epoch, first, last } = message;
+    const { lost } = beside;
+    const notes = beside.notes?.(message);
     const properties = {
       ...{ kind: 'scores', v: '1', stream },
       ...(lost === undefined ? {} : { [LOST_PROPERTY]: lost }),
+      ...(notes === undefined ? {} : { [NOTES_PROPERTY]: notes }),
     };
     for (let pause = PAUSE_MS_MIN; ; pause = Math.min(PAUSE_MS_MAX, pause * 2)) {
       try {

@@ -10,5 +10,6 @@ export * from './names.ts';
 export * from './problems.ts';
 export * from './readings.ts';
 export * from './receipts.ts';
+export * from './reference.ts';
 export * from './score-notes.ts';
 export * from './scores.ts';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Epoch, Name, SequenceNumber, StreamName, TimeMs } from './names.ts';
+import { SampleReason } from './score-notes.ts';
 import { Level, ModelIdentity } from './scores.ts';
 
 /** Upload lanes, most urgent first. `audit` and `critical` are never evicted. */
@@ -95,12 +96,83 @@ export const GapRecord = z.strictObject({
 });
 export type GapRecord = z.infer<typeof GapRecord>;
 
+/** What a window was tested for. `distance`: all signals together; `change`: the score within the site's own past. */
+export const DRIFT_TESTS = [
+  'signal',
+  'missing',
+  'outside',
+  'stuck',
+  'score',
+  'distance',
+  'change',
+] as const;
+export type DriftTest = (typeof DRIFT_TESTS)[number];
+
+/** One test of one window. */
+export const DriftFinding = z.strictObject({
+  test: z.enum(DRIFT_TESTS),
+  /** `null` for the tests of the model as a whole. */
+  signal: Name.nullable(),
+  statistic: z.number(),
+  /** Corrected for the number of tests: compare it with the false-alarm rate as it is. */
+  p: z.number().min(0).max(1),
+  /** Cohen's w for distributions, the share of rows beyond the reference for rates, the step in `change`. */
+  effect: z.number(),
+  drifted: z.boolean(),
+});
+export type DriftFinding = z.infer<typeof DriftFinding>;
+
+/** Health of one model over a window of rows of all assets: is what it sees still what it was trained on? */
+export const DriftRecord = z.strictObject({
+  ...recordBase,
+  kind: z.literal('drift'),
+  /** Earliest and latest row. */
+  fromT: TimeMs,
+  toT: TimeMs,
+  rows: z.int().min(1),
+  model: ModelIdentity,
+  drifted: z.boolean(),
+  /** Chance that a window of a model without drift says `drifted`, as it was set. */
+  falseAlarmRate: z.number(),
+  findings: z.array(DriftFinding),
+  /** The asset that is furthest from the reference, and its share in all that is; `null` when none stands out. */
+  asset: Name.nullable(),
+  assetShare: z.number().min(0).max(1),
+});
+export type DriftRecord = z.infer<typeof DriftRecord>;
+
+/** A scored row with the window of inputs that the model was given, for training; leaves the site only if the policy says so. */
+export const SampleRecord = z.strictObject({
+  ...recordBase,
+  kind: z.literal('sample'),
+  asset: Name,
+  stream: StreamName,
+  epoch: Epoch,
+  seq: SequenceNumber,
+  t: TimeMs,
+  score: z.number(),
+  level: Level,
+  model: ModelIdentity,
+  reasons: z.array(SampleReason).min(1),
+  /** As in the notes. */
+  probability: z.number().gt(0).max(1).nullable(),
+  shadowModel: ModelIdentity.nullable(),
+  shadowScore: z.number().nullable(),
+  signals: z.array(Name).min(1),
+  windowRows: z.int().min(1),
+  /** float32 little-endian, base64, `[signal, row]`. */
+  window: z.string(),
+});
+export type SampleRecord = z.infer<typeof SampleRecord>;
+
 export const InsightRecord = z.discriminatedUnion('kind', [
   AnomalyRecord,
   RollupRecord,
   ScoreSegmentRecord,
   GapRecord,
+  DriftRecord,
+  SampleRecord,
 ]);
 export type InsightRecord = z.infer<typeof InsightRecord>;
-export const INSIGHT_KINDS = ['anomaly', 'rollup', 'scores', 'gap'] as const;
+export const INSIGHT_KINDS = ['anomaly', 'rollup', 'scores', 'gap', 'drift', 'sample'] as const;
 export type InsightKind = InsightRecord['kind'];

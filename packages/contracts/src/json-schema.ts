@@ -4,6 +4,8 @@ import { DemandsMessage } from './demands.ts';
 import { InsightRecord } from './insights.ts';
 import { ReadingsMessage } from './readings.ts';
 import { ReceiptsMessage } from './receipts.ts';
+import { BundleReference } from './reference.ts';
+import { ScoreNotes } from './score-notes.ts';
 import { ScoresMessage } from './scores.ts';
 
 /** Everything that another program may have to read or write, by file name. */
@@ -15,6 +17,8 @@ const PUBLISHED = {
   insight: InsightRecord,
   'model-bundle': BundleManifest,
   'golden-outputs': GoldenOutputs,
+  'model-reference': BundleReference,
+  'score-notes': ScoreNotes,
 };
 
 /**

@@ -164,12 +164,12 @@ export const KILL_POINTS: readonly KillPoint[] = [
 
   point(6, 'before', 'send', {
     ...SCORING,
-    ...{ anchor: 'await this.#sender.send(scores, lost);', place: 'before' },
+    ...{ anchor: 'await this.#sender.send(scores, { lost });', place: 'before' },
   }),
   ...storing(6, 'scores'),
   point(6, 'after', 'sent', {
     ...SCORING,
-    ...{ anchor: 'await this.#sender.send(scores, lost);', place: 'behind' },
+    ...{ anchor: 'await this.#sender.send(scores, { lost });', place: 'behind' },
   }),
 
   ...delivering(7, 'scores'),

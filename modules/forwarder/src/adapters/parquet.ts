@@ -1,6 +1,6 @@
 // Not by name: Node 20 does not have it, and would end with that before the version check says so.
 import zlib from 'node:zlib';
-import type { InsightKind, InsightRecord, ModelIdentity } from '@holdfast/contracts';
+import type { DriftFinding, InsightKind, InsightRecord, ModelIdentity } from '@holdfast/contracts';
 import { type BasicType, parquetWriteBuffer } from 'hyparquet-writer';
 
 /** A column of the file: its name, type, whether it may be null, and its value in one row. */
@@ -93,6 +93,59 @@ const SCORES: Column<ScoreRow>[] = [
   ...model<RecordOf<'scores'>>().map(onRecord),
 ];
 
+/** One finding of a window; the record it came in is named by `id`. */
+interface FindingRow {
+  record: RecordOf<'drift'>;
+  finding: DriftFinding;
+}
+
+const onWindow = (column: Column<RecordOf<'drift'>>): Column<FindingRow> => ({
+  ...column,
+  of: ({ record }) => column.of(record),
+});
+
+const DRIFT: Column<FindingRow>[] = [
+  { name: 'id', type: 'STRING', of: ({ record }) => record.id },
+  { name: 'fromT', type: 'TIMESTAMP', of: ({ record }) => record.fromT },
+  { name: 'toT', type: 'TIMESTAMP', of: ({ record }) => record.toT },
+  { name: 'rows', type: 'INT64', of: ({ record }) => record.rows },
+  // Of the window as a whole, on each of its rows.
+  { name: 'windowDrifted', type: 'INT32', of: ({ record }) => (record.drifted ? 1 : 0) },
+  { name: 'falseAlarmRate', type: 'DOUBLE', of: ({ record }) => record.falseAlarmRate },
+  { name: 'test', type: 'STRING', of: ({ finding }) => finding.test },
+  { name: 'signal', type: 'STRING', nullable: true, of: ({ finding }) => finding.signal },
+  { name: 'statistic', type: 'DOUBLE', of: ({ finding }) => finding.statistic },
+  { name: 'p', type: 'DOUBLE', of: ({ finding }) => finding.p },
+  { name: 'effect', type: 'DOUBLE', of: ({ finding }) => finding.effect },
+  { name: 'drifted', type: 'INT32', of: ({ finding }) => (finding.drifted ? 1 : 0) },
+  { name: 'asset', type: 'STRING', nullable: true, of: ({ record }) => record.asset },
+  { name: 'assetShare', type: 'DOUBLE', of: ({ record }) => record.assetShare },
+  ...model<RecordOf<'drift'>>().map(onWindow),
+];
+
+const SAMPLE: Column<RecordOf<'sample'>>[] = [
+  { name: 'id', type: 'STRING', of: (row) => row.id },
+  ...position<RecordOf<'sample'>>(),
+  { name: 'seq', type: 'INT64', of: (row) => row.seq },
+  { name: 't', type: 'TIMESTAMP', of: (row) => row.t },
+  { name: 'score', type: 'DOUBLE', of: (row) => row.score },
+  { name: 'level', type: 'INT32', of: (row) => row.level },
+  // JSON, as the contributions of an anomaly.
+  { name: 'reasons', type: 'STRING', of: (row) => JSON.stringify(row.reasons) },
+  { name: 'probability', type: 'DOUBLE', nullable: true, of: (row) => row.probability },
+  {
+    name: 'shadowDigest',
+    type: 'STRING',
+    nullable: true,
+    of: (row) => row.shadowModel?.digest ?? null,
+  },
+  { name: 'shadowScore', type: 'DOUBLE', nullable: true, of: (row) => row.shadowScore },
+  { name: 'signals', type: 'STRING', of: (row) => JSON.stringify(row.signals) },
+  { name: 'windowRows', type: 'INT32', of: (row) => row.windowRows },
+  { name: 'window', type: 'STRING', of: (row) => row.window },
+  ...model<RecordOf<'sample'>>(),
+];
+
 /** What a reader of one file alone must know. */
 export interface FileNotes {
   site: string;
@@ -101,7 +154,8 @@ export interface FileNotes {
 }
 
 /**
- * Writes records of one kind as a Parquet file, ZSTD, one row a record (of `scores`, one row a score). `kind`, `site`
+ * Writes records of one kind as a Parquet file, ZSTD, one row a record (of `scores`, one row a score; of
+ * `drift`, one row a finding). `kind`, `site`
  * and the date are not columns: they stand in the path, and a column that is also a Hive partition is an error to
  * some readers. They are repeated in the file's key-value metadata.
  */
@@ -119,6 +173,14 @@ export function toParquet(records: readonly InsightRecord[], notes: FileNotes): 
       );
       return write(rows, SCORES, notes);
     }
+    case 'drift': {
+      const rows = (records as RecordOf<'drift'>[]).flatMap((record) =>
+        record.findings.map((finding) => ({ record, finding })),
+      );
+      return write(rows, DRIFT, notes);
+    }
+    case 'sample':
+      return write(records as RecordOf<'sample'>[], SAMPLE, notes);
   }
 }
 

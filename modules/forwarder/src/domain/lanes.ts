@@ -6,6 +6,8 @@ export const LANE_OF: Readonly<Record<InsightKind, Lane>> = {
   rollup: 'normal',
   gap: 'audit',
   scores: 'bulk',
+  drift: 'normal',
+  sample: 'bulk',
 };
 
 /** Lanes that a full outbox may take records from, first victim first. Audit and critical never are. */
@@ -39,6 +41,9 @@ function eventTime(record: InsightRecord): number {
     case 'scores':
       return record.t[0] ?? 0;
     case 'gap':
+    case 'sample':
       return record.t;
+    case 'drift':
+      return record.toT;
   }
 }
