@@ -12,8 +12,28 @@ export type BundleErrorCode =
   | 'BUNDLE_SCHEMA'
   /** A file is not the one that the manifest was made with. */
   | 'BUNDLE_DIGEST'
-  /** The ONNX file needs another operator set than the manifest says, or one that is too new. */
+  /** There is no signature, and one is required. */
+  | 'BUNDLE_UNSIGNED'
+  /** `model.sig` is not a signature of the OpenSSF Model Signing key method, or does not hold. */
+  | 'BUNDLE_SIGNATURE'
+  /** The signature was made with a key that is not trusted here. */
+  | 'BUNDLE_KEY'
+  /** The signature holds, but for other files: one is missing, altered, or was never signed. */
+  | 'BUNDLE_ALTERED'
+  /** An older version than the one that was accepted last. */
+  | 'BUNDLE_DOWNGRADE'
+  /** The ONNX file is cut off or is no ONNX file. */
+  | 'BUNDLE_GARBLED'
+  /** The ONNX file needs another operator set than the manifest says, or a format that is too new. */
   | 'BUNDLE_OPSET'
+  /** The ONNX file uses operators that are not part of the runtime. */
+  | 'BUNDLE_DOMAIN'
+  /** The ONNX file takes weights from a file that is not part of the bundle. */
+  | 'BUNDLE_EXTERNAL_DATA'
+  /** The ONNX file contradicts itself: sizes, or names that are there twice. */
+  | 'BUNDLE_GRAPH'
+  /** The ONNX file has more of something than any model that this release runs. */
+  | 'BUNDLE_LIMIT'
   /** ONNX Runtime does not load the file. */
   | 'BUNDLE_LOAD'
   /** Names, types or shapes of the tensors are not what the manifest says. */
@@ -47,3 +67,27 @@ export class BundleError extends Error {
 
 export const isBundleError = (error: unknown): error is BundleError =>
   error instanceof Error && error.name === 'BundleError';
+
+/** What is wrong with a key that was given to sign or to verify with. */
+export type KeyErrorCode =
+  /** The text holds no key, or something else than a key. */
+  | 'KEY_FORMAT'
+  /** Another algorithm or curve than ECDSA P-256. */
+  | 'KEY_CURVE'
+  /** A private key where a public one belongs, or the other way round. */
+  | 'KEY_KIND'
+  /** The private key is encrypted, and the passphrase is missing or wrong. */
+  | 'KEY_PASSPHRASE';
+
+/** A key that cannot be used. The message never holds any of the key. Match on `code`. */
+export class KeyError extends Error {
+  override readonly name = 'KeyError';
+  readonly code: KeyErrorCode;
+  constructor(code: KeyErrorCode, message: string) {
+    super(`${code}: ${message}`);
+    this.code = code;
+  }
+}
+
+export const isKeyError = (error: unknown): error is KeyError =>
+  error instanceof Error && error.name === 'KeyError';
