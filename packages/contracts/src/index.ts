@@ -1,4 +1,7 @@
 export * from './bundle.ts';
+export * from './bundle-facts.ts';
+export * from './bundle-inputs.ts';
+export * from './bundle-outputs.ts';
 export * from './columns.ts';
 export * from './demands.ts';
 export * from './deployment-manifest.ts';

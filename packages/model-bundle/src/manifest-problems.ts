@@ -1,10 +1,12 @@
 import {
   type BundleManifest,
   type GoldenOutputs,
+  hasContributions,
   type Problem,
   showValue,
 } from '@holdfast/contracts';
 import { GOLDEN, MANIFEST, MODEL } from './bundle-folder.ts';
+import { shapeProblems } from './shape-rules.ts';
 
 /** What the schema of `model.json` alone does not say: names of files and signals, and ranges that hold something. */
 export function manifestProblems(manifest: BundleManifest): Problem[] {
@@ -14,7 +16,9 @@ export function manifestProblems(manifest: BundleManifest): Problem[] {
     const allowed = `must name a file of this folder other than ${MANIFEST}`;
     problems.push({ path: 'files', value: showValue(name), allowed });
   }
-  for (const name of [MODEL, GOLDEN]) {
+  // What an image model gives for a grey image is looked at instead.
+  const needed = manifest.inputs.image === undefined ? [MODEL, GOLDEN] : [MODEL];
+  for (const name of needed) {
     if (manifest.files[name] === undefined) {
       problems.push({ path: `files["${name}"]`, allowed: 'is missing, must be a SHA-256 digest' });
     }
@@ -30,7 +34,7 @@ export function manifestProblems(manifest: BundleManifest): Problem[] {
       problems.push({ path: `${path}.min`, value: showValue(min), allowed: 'must be below max' });
     }
   }
-  return problems;
+  return [...problems, ...shapeProblems(manifest)];
 }
 
 /** Where the golden inputs and outputs do not have the shape that the manifest gives them. */
@@ -47,7 +51,7 @@ export function goldenShapeProblems(golden: GoldenOutputs, manifest: BundleManif
     }
     const shares = expected.contributions;
     if (shares === undefined) continue;
-    if (manifest.outputs.contributions === undefined) {
+    if (!hasContributions(manifest)) {
       const allowed = `must be left out, ${MANIFEST} names no output for them`;
       problems.push({ path: `${path}.contributions`, allowed });
     } else if (shares.length !== signals.length) {

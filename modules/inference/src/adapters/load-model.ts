@@ -1,4 +1,4 @@
-import type { BundleManifest, ModelIdentity } from '@holdfast/contracts';
+import { type BundleManifest, type ModelIdentity, outputNames } from '@holdfast/contracts';
 import {
   BundleError,
   goldenProblems,
@@ -30,12 +30,13 @@ export async function loadModel(options: {
 }): Promise<LoadedModel> {
   const bundle = await readBundle(options.folder);
   const { inputs, outputs } = bundle.manifest;
+  const [score, contributions] = outputNames(outputs);
   const scorer = await OnnxScorer.start({
     workerUrl: options.workerUrl,
     modelPath: bundle.modelPath,
     input: inputs.tensor,
-    score: outputs.score,
-    contributions: outputs.contributions,
+    score: score!,
+    contributions,
     rows: inputs.rows,
     signals: inputs.signals.length,
     intraOpNumThreads: options.intraOpNumThreads,

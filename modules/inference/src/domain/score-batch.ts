@@ -1,4 +1,9 @@
-import type { BundleManifest, ReadingsMessage, ScoresMessage } from '@holdfast/contracts';
+import {
+  type BundleManifest,
+  hasContributions,
+  type ReadingsMessage,
+  type ScoresMessage,
+} from '@holdfast/contracts';
 import { type BisectedScores, scoreBisecting } from './bisect.ts';
 import { composeScores } from './outcome.ts';
 import type { Scorer } from './scorer.ts';
@@ -52,7 +57,7 @@ async function scorePlans(
   const floats = manifest.inputs.rows * signals;
   const perRun = Math.max(1, Math.min(windowsPerRunMax, Math.floor(RUN_FLOATS_MAX / floats)));
   const total: BisectedScores = { score: new Float32Array(windows.length), failed: new Map() };
-  if (manifest.outputs.contributions !== undefined) {
+  if (hasContributions(manifest)) {
     total.contributions = new Float32Array(windows.length * signals);
   }
   for (let start = 0; start < windows.length; start += perRun) {
