@@ -25,13 +25,17 @@ export interface RouteModels<Model = unknown> {
   actives(): readonly SlotModel<Model>[];
   canaries(): readonly SlotModel<Model>[];
   shadows(): readonly SlotModel<Model>[];
-  /** The canary counts as active from now on, before all others, also after a restart. False when there is none. */
-  promote(slot: string): boolean;
+  /**
+   * The canary or shadow counts as active from now on, before all others, also after a restart. Idempotent. False when
+   * the slot holds another model by now.
+   */
+  promote(slot: string, digest: string): boolean;
   /**
    * Takes the slot's model out of service, also after a restart: it is not tried again before `ref` or `digest` of the
-   * slot change. Refused (false) for the only active model, after which nothing would score.
+   * slot change. Idempotent. False when the slot holds another model by now, or when it is the only active one, after
+   * which nothing would score.
    */
-  rollBack(slot: string, why: RollBack): boolean;
+  rollBack(slot: string, digest: string, why: RollBack): boolean;
 }
 
 type HasManifest = { readonly manifest: BundleManifest };
