@@ -3,7 +3,6 @@ import {
   type InsightKind,
   type InsightRecord,
   type LostRange,
-  type ScoresMessage,
   TIME_MS_MIN,
 } from '@holdfast/contracts';
 import type { AssetState, InsightStore, Retention } from './adapters/insight-store.ts';
@@ -15,9 +14,12 @@ import {
   anomalyRecord,
   copyDetector,
   type DetectorRules,
+  isScored,
   newDetector,
   observe,
 } from './domain/anomaly.ts';
+import { segmentsOf } from './domain/model-segments.ts';
+import type { NotedScores } from './domain/noted-scores.ts';
 import { addOpen } from './domain/open-rows.ts';
 import { type OutcomeRow, type RowSource, rowsByAsset } from './domain/outcome-rows.ts';
 import {
@@ -28,7 +30,6 @@ import {
   rollUp,
   rollupRecord,
 } from './domain/rollup.ts';
-import type { SegmentColumns } from './domain/score-segment.ts';
 import { skippedParts } from './domain/skipped-parts.ts';
 import { openKey } from './domain/steering.ts';
 
@@ -101,17 +102,17 @@ export class Application {
   }
 
   /** Applies the rows of one batch from sequence number `from` on. */
-  batch(message: ScoresMessage, from: number, rules: ApplyRules): void {
+  batch(message: NotedScores, from: number, rules: ApplyRules): void {
     const counts = { applied: 0, scored: 0, rejected: 0, unscored: 0 };
     let segments = 0;
     for (const [asset, rows] of rowsByAsset(message, from)) {
-      const source = { asset, stream: message.stream, epoch: message.epoch, model: message.model };
+      const source = { asset, stream: message.stream, epoch: message.epoch };
       for (const row of rows) counts[row.outcome]++;
       counts.applied += rows.length;
       const state = this.#touch(asset);
       this.#detect(state, rows, source, rules);
       this.#rollUp(state, rows, source);
-      if (this.#keepScores(rows, source, rules)) segments++;
+      segments += this.#keepScores(rows, source, rules);
     }
     this.#store.count(counts);
     if (!rules.kept.has('scores')) this.#outbox.deny('scores', segments);
@@ -250,12 +251,9 @@ export class Application {
     source: RowSource,
     rules: ApplyRules,
   ): void {
-    const { model } = source;
-    if (model === null) return;
     const changes: AnomalyChange[] = [];
-    const scored = { ...source, model };
     for (const row of rows) {
-      if (row.outcome === 'scored') observe(state.detector, row, scored, rules.detector, changes);
+      if (isScored(row)) observe(state.detector, row, source, rules.detector, changes);
     }
     for (const change of changes) {
       const record = anomalyRecord(this.#site, source.asset, change);
@@ -279,25 +277,18 @@ export class Application {
     }
   }
 
-  /** Whether there was a score among the rows. */
-  #keepScores(rows: readonly OutcomeRow[], source: RowSource, rules: ApplyRules): boolean {
-    const columns: SegmentColumns = { seq: [], t: [], score: [], level: [] };
-    for (const row of rows) {
-      if (row.outcome !== 'scored') continue;
-      columns.seq.push(row.seq);
-      columns.t.push(row.t);
-      columns.score.push(row.score);
-      columns.level.push(row.level);
-    }
-    if (columns.seq.length === 0 || source.model === null) return false;
-    this.#store.putSegment(source.asset, columns);
-    if (rules.kept.has('scores')) {
-      const { asset, stream, epoch, model } = source;
+  /** Keeps the scores of each model apart. Gives how many segments that makes. */
+  #keepScores(rows: readonly OutcomeRow[], source: RowSource, rules: ApplyRules): number {
+    const segments = segmentsOf(rows);
+    for (const { model, columns } of segments) {
+      const { asset, stream, epoch } = source;
+      this.#store.putSegment(asset, columns);
+      if (!rules.kept.has('scores')) continue;
       const id = `s-${stream}-${epoch}-${columns.seq[0]}`;
       const record = { id, site: this.#site, kind: 'scores' as const, asset, stream, epoch };
       this.#records.push({ ...record, ...columns, model });
     }
-    return true;
+    return segments.length;
   }
 }
 

@@ -10,6 +10,7 @@ import {
   type Level,
   ReceiptsMessage,
   type ScoresMessage,
+  writeScoreNotes,
 } from '@holdfast/contracts';
 import type { RunningModule } from '@holdfast/module-host';
 import { seeded, temporaryFolder, until } from '@holdfast/testkit';
@@ -114,9 +115,9 @@ class Site {
     await this.fake.close();
   }
 
-  send(message: unknown): void {
+  send(message: unknown, properties: Record<string, string> = {}): void {
     const body = Buffer.from(typeof message === 'string' ? message : JSON.stringify(message));
-    this.module.inputs.scores!({ input: 'scores', body, properties: {} });
+    this.module.inputs.scores!({ input: 'scores', body, properties });
   }
 
   get status(): Status {
@@ -352,6 +353,32 @@ describe('forwarder', () => {
     await again.module.flush();
     const { insights } = (await again.get('/v1/insights')) as unknown as { insights: Sums[] };
     expect(insights.reduce((sum, { scored }) => sum + scored, 0)).toBe(20);
+  });
+
+  it('books insights under the model that gave the score, also for batches that had to wait', async () => {
+    const site = await new Site().start();
+    const canary = { ...MODEL, version: '2', digest: `sha256:${'2'.repeat(64)}` };
+    const rows = (asset: string): Row[] =>
+      Array.from({ length: 20 }, (_, i) => ({
+        ...{ outcome: 'scored', asset, t: START_MS + i * 1_000, level: 2 },
+      }));
+    const stream = [...rows('old'), ...rows('new')];
+    const models = [{ model: canary, assets: [0] }];
+    const notes = { notes: writeScoreNotes({ models })! };
+    // Too early, so it is parked with its notes.
+    site.send(batch(stream, 21, 40), notes);
+    site.send(batch(stream, 1, 20));
+    await site.module.flush();
+    const { insights } = (await site.get('/v1/insights?kind=rollup')) as unknown as {
+      insights: { asset: string; model: { version: string } }[];
+    };
+    const { anomalies } = (await site.get('/v1/anomalies')) as unknown as {
+      anomalies: typeof insights;
+    };
+    const versions = (records: typeof insights) =>
+      records.map(({ asset, model }) => `${asset} ${model.version}`).sort();
+    expect(versions(insights)).toEqual(['new 2', 'old 1']);
+    expect(versions(anomalies)).toEqual(['new 2', 'old 1']);
   });
 
   it('forgets what a failed commit had staged', async () => {

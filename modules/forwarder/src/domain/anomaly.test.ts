@@ -1,4 +1,4 @@
-import type { Level } from '@holdfast/contracts';
+import type { Level, ModelIdentity } from '@holdfast/contracts';
 import { aModel } from '@holdfast/testkit';
 import { describe, expect, it } from '@jest/globals';
 import {
@@ -18,12 +18,13 @@ const rules: DetectorRules = {
   closeAfter: 4,
   gapMs: 10_000,
 };
-const source = { asset: 'pump-1', stream: 'ingest-0', epoch: 'e1', model: { ...aModel } };
+const source = { asset: 'pump-1', stream: 'ingest-0', epoch: 'e1' };
+const other = { ...aModel, version: '2', digest: `sha256:${'2'.repeat(64)}` };
 
 /** Feeds one row a second with these levels; the score of a row is its level plus a hundredth of its number. */
 function feed(
   levels: readonly number[],
-  given: { state?: DetectorState; t?: readonly number[] } = {},
+  given: { state?: DetectorState; t?: readonly number[]; model?: ModelIdentity } = {},
 ): { changes: AnomalyChange[]; state: DetectorState } {
   const state = given.state ?? newDetector();
   const changes: AnomalyChange[] = [];
@@ -34,6 +35,7 @@ function feed(
       outcome: 'scored' as const,
       score: level + (i + 1) / 100,
       level: level as Level,
+      model: given.model ?? aModel,
       explain: () => [{ signal: 'pressure', share: 1, value: i + 1 }],
     };
     observe(state, row, source, rules, changes);
@@ -97,6 +99,17 @@ describe('anomaly detector', () => {
       endT: 5000,
     });
     expect(anomalyRecord('plant-1', 'pump-1', changes[0]!).endT).toBeNull();
+  });
+
+  it('goes on when the asset passes to another model, whose levels count but whose scores are on another scale', () => {
+    const { state } = feed([1, 2]);
+    const { changes } = feed([2, 2], { state, model: other, t: [3_000, 4_000] });
+    expect(changes).toMatchObject([
+      { phase: 'opened', episode: { startSeq: 1, rows: 4, peakScore: 2.02, model: aModel } },
+    ]);
+    const begun = feed([1, 1]).state;
+    feed([2, 1], { state: begun, model: other, t: [3_000, 4_000] });
+    expect(begun.episode).toMatchObject({ peakScore: 2.01, peakT: 3_000, model: other });
   });
 
   it('changes a copy without touching the original', () => {

@@ -51,6 +51,12 @@ export interface AnomalyChange {
   episode: Episode;
 }
 
+/** A row that its model has scored. */
+export type ScoredRow = OutcomeRow & { model: ModelIdentity };
+
+export const isScored = (row: OutcomeRow): row is ScoredRow =>
+  row.outcome === 'scored' && row.model !== null;
+
 export const newDetector = (): DetectorState => ({
   lastT: -1,
   quiet: 0,
@@ -64,11 +70,14 @@ export const copyDetector = (state: DetectorState): DetectorState => ({
   episode: state.episode === null ? null : { ...state.episode },
 });
 
-/** Takes one scored row into the state, which it changes; appends what opened or closed to `changes`. */
+/**
+ * Takes one scored row into the state, which it changes; appends what opened or closed to `changes`. Levels are those of
+ * the row's own model, so the state goes on when an asset passes from one model to another.
+ */
 export function observe(
   state: DetectorState,
-  row: OutcomeRow,
-  source: RowSource & { model: ModelIdentity },
+  row: ScoredRow,
+  source: RowSource,
   rules: DetectorRules,
   changes: AnomalyChange[],
 ): void {
@@ -86,7 +95,7 @@ export function observe(
     state.episode = null;
   }
   if (state.episode === null) state.episode = begin(row, source);
-  else extend(state.episode, row, source.model);
+  else extend(state.episode, row);
   const { episode } = state;
   const sure = episode.alarms >= rules.openAfterAlarms || episode.rows >= rules.openAfterWarnings;
   if (state.open || !sure) return;
@@ -102,7 +111,7 @@ function finish(state: DetectorState, changes: AnomalyChange[]): void {
   state.quiet = 0;
 }
 
-function begin(row: OutcomeRow, source: RowSource & { model: ModelIdentity }): Episode {
+function begin(row: ScoredRow, source: RowSource): Episode {
   return {
     stream: source.stream,
     epoch: source.epoch,
@@ -115,20 +124,25 @@ function begin(row: OutcomeRow, source: RowSource & { model: ModelIdentity }): E
     peakT: row.t,
     peakScore: row.score,
     contributions: row.explain?.() ?? [],
-    model: source.model,
+    model: row.model,
   };
 }
 
-function extend(episode: Episode, row: OutcomeRow, model: ModelIdentity): void {
+function extend(episode: Episode, row: ScoredRow): void {
   episode.rows++;
   episode.endT = Math.max(episode.endT, row.t);
   if (row.level === 2) episode.alarms++;
+  // Scores of two models have two scales; only their levels can be compared.
+  const isPeak =
+    row.model.digest === episode.model.digest
+      ? row.score > episode.peakScore
+      : row.level > episode.level;
   if (row.level > episode.level) episode.level = row.level;
-  if (row.score <= episode.peakScore) return;
+  if (!isPeak) return;
   episode.peakScore = row.score;
   episode.peakT = row.t;
   episode.contributions = row.explain?.() ?? [];
-  episode.model = model;
+  episode.model = row.model;
 }
 
 /** The first abnormal row belongs to one event only, so its position names the event, after any replay too. */

@@ -2,7 +2,11 @@ import type { ScoresMessage } from '@holdfast/contracts';
 import { aModel, aScoresMessage, START_MS } from '@holdfast/testkit';
 import { describe, expect, it } from '@jest/globals';
 import { inconsistencyOf } from './consistency.ts';
+import { segmentsOf } from './model-segments.ts';
+import type { NotedScores } from './noted-scores.ts';
 import { rowsByAsset, wantedOutcomes } from './outcome-rows.ts';
+
+const other = { ...aModel, version: '2', digest: `sha256:${'2'.repeat(64)}` };
 
 /** Four rows: 1 and 4 scored, 2 unscored, 3 rejected. */
 function mixed(given: Partial<ScoresMessage> = {}): ScoresMessage {
@@ -54,6 +58,42 @@ describe('rows of a scores message', () => {
     expect(row?.explain?.()).toEqual([
       { signal: 'flow', share: 0.8, value: null },
       { signal: 'pressure', share: 0.2, value: 1 },
+    ]);
+  });
+
+  it('have the model that the notes name for their entry, else that of the message', () => {
+    const [first] = mixed().assets;
+    const assets = [
+      { asset: 'pump-1', seq: [4], t: [START_MS + 3], score: [0.9], level: [0 as const] },
+      { ...first!, seq: [1], t: [START_MS], score: [0.5], level: [0 as const] },
+    ];
+    const models = [{ model: other, assets: [0, 17] }];
+    const modelsOf = (message: NotedScores) =>
+      rowsByAsset(message, 1)
+        .get('pump-1')
+        ?.map(({ model }) => model?.version);
+    const own = aModel.version;
+    expect(modelsOf({ ...mixed({ assets }), notes: { models } })).toEqual([
+      own,
+      undefined,
+      undefined,
+      '2',
+    ]);
+    expect(modelsOf(mixed({ assets }))).toEqual([own, undefined, undefined, own]);
+  });
+
+  it('make a segment for each model', () => {
+    const assets = [
+      { asset: 'pump-1', seq: [1, 3], t: [1, 3], score: [1, 3], level: [0 as const, 0 as const] },
+      { asset: 'pump-1', seq: [2], t: [2], score: [2], level: [0 as const] },
+    ];
+    const noted = { ...mixed({ assets, unscored: [], rejected: [] }) };
+    const rows = rowsByAsset({ ...noted, notes: { models: [{ model: other, assets: [1] }] } }, 1);
+    expect(
+      segmentsOf(rows.get('pump-1')!).map(({ model, columns }) => [model.version, columns.seq]),
+    ).toEqual([
+      [aModel.version, [1, 3]],
+      ['2', [2]],
     ]);
   });
 

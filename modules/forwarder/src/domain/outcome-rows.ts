@@ -1,4 +1,5 @@
 import type { Level, ModelIdentity, Outcome, ScoresMessage } from '@holdfast/contracts';
+import type { NotedScores } from './noted-scores.ts';
 
 /** Why a row scored as it did: one signal's share of the score, and the value it was read with. */
 export interface Contribution {
@@ -15,6 +16,8 @@ export interface OutcomeRow {
   /** 0 and level 0 unless scored. */
   score: number;
   level: Level;
+  /** That gave the score; null unless scored. */
+  model: ModelIdentity | null;
   /** Only for scored rows at level 1 or above that came with reasons; largest share first. */
   explain?: () => Contribution[];
 }
@@ -24,14 +27,13 @@ export interface RowSource {
   asset: string;
   stream: string;
   epoch: string;
-  model: ModelIdentity | null;
 }
 
 /** Signals named in an event: enough for a person to start looking, small enough for a record. */
 const CONTRIBUTIONS_MAX = 8;
 
 /** Rows of each asset from sequence number `from` on, in order, whatever list of the message they stand in. */
-export function rowsByAsset(message: ScoresMessage, from: number): Map<string, OutcomeRow[]> {
+export function rowsByAsset(message: NotedScores, from: number): Map<string, OutcomeRow[]> {
   const rows = new Map<string, OutcomeRow[]>();
   const listOf = (asset: string): OutcomeRow[] => {
     let list = rows.get(asset);
@@ -41,18 +43,21 @@ export function rowsByAsset(message: ScoresMessage, from: number): Map<string, O
     }
     return list;
   };
-  for (const entry of message.assets) addScored(listOf(entry.asset), entry, from);
+  const models = modelsOf(message);
+  for (const [index, entry] of message.assets.entries()) {
+    addScored(listOf(entry.asset), entry, models.get(index) ?? message.model, from);
+  }
   for (const entry of message.unscored) {
     const list = listOf(entry.asset);
     for (let i = 0; i < entry.seq.length; i++) {
       const seq = entry.seq[i]!;
       if (seq < from) continue;
-      list.push({ seq, t: entry.t[i]!, outcome: 'unscored', score: 0, level: 0 });
+      list.push({ seq, t: entry.t[i]!, outcome: 'unscored', ...UNSCORED });
     }
   }
   for (const { asset, seq, t } of message.rejected) {
     if (seq < from) continue;
-    listOf(asset).push({ seq, t, outcome: 'rejected', score: 0, level: 0 });
+    listOf(asset).push({ seq, t, outcome: 'rejected', ...UNSCORED });
   }
   for (const [asset, list] of rows) {
     if (list.length === 0) rows.delete(asset);
@@ -61,12 +66,28 @@ export function rowsByAsset(message: ScoresMessage, from: number): Map<string, O
   return rows;
 }
 
+const UNSCORED = { score: 0, level: 0, model: null } as const;
+
+/** Models by index into `assets`, where it is not the message's own. */
+function modelsOf({ notes }: NotedScores): Map<number, ModelIdentity> {
+  const models = new Map<number, ModelIdentity>();
+  for (const { model, assets } of notes?.models ?? []) {
+    for (const index of assets) models.set(index, model);
+  }
+  return models;
+}
+
 function inOrder(rows: readonly OutcomeRow[]): boolean {
   for (let i = 1; i < rows.length; i++) if (rows[i]!.seq < rows[i - 1]!.seq) return false;
   return true;
 }
 
-function addScored(list: OutcomeRow[], entry: ScoresMessage['assets'][number], from: number): void {
+function addScored(
+  list: OutcomeRow[],
+  entry: ScoresMessage['assets'][number],
+  model: ModelIdentity | null,
+  from: number,
+): void {
   const { seq, t, score, level, above } = entry;
   const reasons = new Map(above?.row.map((row, k) => [row, k]));
   for (let i = 0; i < seq.length; i++) {
@@ -77,6 +98,7 @@ function addScored(list: OutcomeRow[], entry: ScoresMessage['assets'][number], f
       outcome: 'scored',
       score: score[i]!,
       level: level[i]!,
+      model,
     };
     const reason = level[i] === 0 ? undefined : reasons.get(i);
     if (above !== undefined && reason !== undefined) {

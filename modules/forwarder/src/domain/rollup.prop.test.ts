@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import type { OutcomeRow } from './outcome-rows.ts';
 import { closeAll, newRollups, type OpenRollup, rollUp, rollupRecord } from './rollup.ts';
 
-const source = { asset: 'pump-1', stream: 'ingest-0', epoch: 'e1', model: { ...aModel } };
+const source = { asset: 'pump-1', stream: 'ingest-0', epoch: 'e1' };
 
 const rowsOf = (
   minutes: readonly number[],
@@ -16,6 +16,7 @@ const rowsOf = (
     outcome: outcomes[i % outcomes.length]!,
     score: i,
     level: 0,
+    model: aModel,
   }));
 
 function run(

@@ -56,7 +56,7 @@ export function rollUp(
   }
   if (state.current === null) state.current = open(minuteT, row, source);
   if (state.current.minuteT === minuteT) {
-    count(state.current, row, source);
+    count(state.current, row);
     return;
   }
   if (state.late !== null && state.late.minuteT !== minuteT) {
@@ -64,7 +64,7 @@ export function rollUp(
     state.late = null;
   }
   state.late ??= open(minuteT, row, source);
-  count(state.late, row, source);
+  count(state.late, row);
 }
 
 /** Ends whatever is open: at a flush, or when the asset has been idle. */
@@ -94,7 +94,7 @@ function open(minuteT: number, row: OutcomeRow, source: RowSource): OpenRollup {
   };
 }
 
-function count(rollup: OpenRollup, row: OutcomeRow, source: RowSource): void {
+function count(rollup: OpenRollup, row: OutcomeRow): void {
   rollup.lastSeq = row.seq;
   if (row.outcome !== 'scored') {
     rollup[row.outcome]++;
@@ -106,7 +106,7 @@ function count(rollup: OpenRollup, row: OutcomeRow, source: RowSource): void {
   rollup.scored++;
   if (row.level >= 1) rollup.warnings++;
   if (row.level === 2) rollup.alarms++;
-  rollup.model = source.model;
+  rollup.model = row.model;
 }
 
 /**
