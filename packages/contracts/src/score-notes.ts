@@ -23,6 +23,7 @@ export const OtherModel = z.object({
   /** Indexes into the message's `assets`, ascending. */
   assets: z.array(z.int().min(0)),
 });
+export type OtherModel = z.infer<typeof OtherModel>;
 
 const Count = z.int().min(0);
 const Bins = z.array(Count).max(BINS_MAX);

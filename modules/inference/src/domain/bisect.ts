@@ -31,6 +31,7 @@ export async function scoreBisecting(options: BisectOptions): Promise<BisectedSc
 
   const keep = (from: number, scores: WindowScores): void => {
     result.score.set(scores.score, from);
+    if (scores.inferNs !== undefined) result.inferNs = (result.inferNs ?? 0) + scores.inferNs;
     if (scores.contributions === undefined) return;
     result.contributions ??= new Float32Array(count * signals);
     result.contributions.set(scores.contributions, from * signals);

@@ -3,14 +3,14 @@ import type {
   BundleManifest,
   ModelIdentity,
   ReadingsMessage,
+  Rejection,
   ScoresMessage,
+  Unscored,
 } from '@holdfast/contracts';
 import type { BisectedScores } from './bisect.ts';
 import type { AssetPlan } from './window.ts';
 
-type Model = { identity: ScoresMessage['model'] & object; manifest: BundleManifest };
-
-export type { ModelIdentity };
+type Model = { identity: ModelIdentity; manifest: BundleManifest };
 
 /** Longest detail of a rejection in characters, as the contract has it. */
 const DETAIL_MAX = 512;
@@ -26,12 +26,39 @@ export function roundScore(score: number): number {
   return Number(score.toPrecision(6));
 }
 
-/** Puts the outcome of a batch together. `scores` has one entry for each planned window, in the order of the plans. */
+/** What became of the rows of one asset; every row stands exactly once in one of the three. */
+export interface AssetOutcome {
+  scored: AssetScores | undefined;
+  rejected: Rejection[];
+  unscored: Unscored[];
+}
+
+/** Rows of some assets as one model has scored them. */
+export interface ScoredPart {
+  /** Undefined when there is none; then no plan has windows. */
+  readonly model: Model | undefined;
+  readonly plans: readonly AssetPlan[];
+  /** One entry for each planned window, in the order of the plans. */
+  readonly scores: BisectedScores;
+}
+
+/** The outcomes of a part, one for each plan, in their order. */
+export function outcomesOf({ model, plans, scores }: ScoredPart): AssetOutcome[] {
+  let window = 0;
+  return plans.map((plan) => {
+    const outcome: AssetOutcome = { scored: undefined, rejected: [], unscored: [] };
+    if (model !== undefined) addScored(outcome, model.manifest, plan, scores, window);
+    window += plan.scored.length;
+    addOthers(outcome, plan);
+    return outcome;
+  });
+}
+
+/** Puts the message of a batch together; an entry of `outcomes` belongs to the entry of `batch.assets` of its index. */
 export function composeScores(
   batch: ReadingsMessage,
-  model: Model | undefined,
-  plans: readonly AssetPlan[],
-  scores: BisectedScores,
+  model: ModelIdentity | undefined,
+  outcomes: readonly AssetOutcome[],
 ): ScoresMessage {
   const message: ScoresMessage = {
     v: 1,
@@ -41,24 +68,23 @@ export function composeScores(
     first: batch.first,
     last: batch.last,
     base: batch.base,
-    model: model?.identity ?? null,
+    model: model ?? null,
     acceptedMs: batch.acceptedMs,
     assets: [],
     rejected: [],
     unscored: [],
   };
   if (batch.want !== undefined) message.want = batch.want;
-  let window = 0;
-  for (const plan of plans) {
-    if (model !== undefined) addScored(message, model.manifest, plan, scores, window);
-    window += plan.scored.length;
-    addOthers(message, plan);
+  for (const { scored, rejected, unscored } of outcomes) {
+    if (scored !== undefined) message.assets.push(scored);
+    for (const rejection of rejected) message.rejected.push(rejection);
+    for (const entry of unscored) message.unscored.push(entry);
   }
   return message;
 }
 
 function addScored(
-  message: ScoresMessage,
+  outcome: AssetOutcome,
   manifest: BundleManifest,
   plan: AssetPlan,
   scores: BisectedScores,
@@ -76,7 +102,7 @@ function addScored(
     const shares = level === 0 ? undefined : sharesOf(manifest, scores, window);
     const problem = problemOf(scores, window, score, shares, manifest);
     if (problem !== undefined) {
-      reject(message, plan, row, problem);
+      outcome.rejected.push(rejection(plan, row, problem));
       continue;
     }
     if (shares !== undefined) {
@@ -93,7 +119,7 @@ function addScored(
   if (above.row.length > 0) {
     entry.above = { signals: manifest.inputs.signals.map((signal) => signal.name), ...above };
   }
-  message.assets.push(entry);
+  outcome.scored = entry;
 }
 
 type Values = (number | null)[];
@@ -132,10 +158,12 @@ function problemOf(
   return { code: 'NON_FINITE_SCORE', detail: `contribution of ${name} is ${shares![bad]}` };
 }
 
-function addOthers(message: ScoresMessage, plan: AssetPlan): void {
-  for (const { row, ...problem } of plan.rejected) reject(message, plan, row, problem);
+function addOthers(outcome: AssetOutcome, plan: AssetPlan): void {
+  for (const { row, ...problem } of plan.rejected) {
+    outcome.rejected.push(rejection(plan, row, problem));
+  }
   for (const [code, rows] of plan.unscored) {
-    message.unscored.push({
+    outcome.unscored.push({
       asset: plan.asset.asset,
       code,
       seq: rows.map((row) => plan.asset.seq[row]!),
@@ -144,17 +172,16 @@ function addOthers(message: ScoresMessage, plan: AssetPlan): void {
   }
 }
 
-function reject(
-  message: ScoresMessage,
+function rejection(
   plan: AssetPlan,
   row: number,
   { code, detail }: { code: string; detail: string },
-): void {
-  message.rejected.push({
+): Rejection {
+  return {
     seq: plan.asset.seq[row]!,
     asset: plan.asset.asset,
     t: plan.asset.t[row]!,
     code,
     detail: detail.slice(0, DETAIL_MAX),
-  });
+  };
 }

@@ -1,11 +1,12 @@
 import {
+  type AssetReadings,
   type BundleManifest,
   hasContributions,
   type ReadingsMessage,
   type ScoresMessage,
 } from '@holdfast/contracts';
 import { type BisectedScores, scoreBisecting } from './bisect.ts';
-import { composeScores } from './outcome.ts';
+import { composeScores, outcomesOf, type ScoredPart } from './outcome.ts';
 import type { Scorer } from './scorer.ts';
 import { type AssetPlan, planAsset, planWithout, writeWindow } from './window.ts';
 
@@ -26,7 +27,7 @@ export interface ScoreOptions {
 }
 
 /**
- * The outcome of a batch, a pure function of batch and model: the same input gives the same message, whatever the
+ * The outcome of a batch by one model, a pure function of both: the same input gives the same message, whatever the
  * size of the runs. Without a model every row is unscored. @throws what the scorer throws with SCORER_UNAVAILABLE
  */
 export async function scoreBatch(
@@ -34,14 +35,24 @@ export async function scoreBatch(
   model: Model | undefined,
   options: ScoreOptions,
 ): Promise<ScoresMessage> {
+  const part = await scoreAssets(batch.assets, model, options);
+  return composeScores(batch, model?.identity, outcomesOf(part));
+}
+
+/** The rows of some assets, scored by one model. @throws as scoreBatch */
+export async function scoreAssets(
+  assets: readonly AssetReadings[],
+  model: Model | undefined,
+  options: ScoreOptions,
+): Promise<ScoredPart> {
   if (model === undefined) {
-    const plans = batch.assets.map((asset) => planWithout(asset, 'no-model'));
-    return composeScores(batch, undefined, plans, noScores());
+    const plans = assets.map((asset) => planWithout(asset, 'no-model'));
+    return { model, plans, scores: noScores() };
   }
-  const plans = batch.assets.map((asset) => planAsset(asset, model.manifest.inputs));
+  const plans = assets.map((asset) => planAsset(asset, model.manifest.inputs));
   const scores = await scorePlans(plans, model, options);
   await options.turn();
-  return composeScores(batch, model, plans, scores);
+  return { model, plans, scores };
 }
 
 const noScores = (): BisectedScores => ({ score: new Float32Array(0), failed: new Map() });
@@ -77,6 +88,7 @@ async function scorePlans(
       total.contributions?.set(scores.contributions, start * signals);
     }
     for (const [index, reason] of scores.failed) total.failed.set(start + index, reason);
+    if (scores.inferNs !== undefined) total.inferNs = (total.inferNs ?? 0) + scores.inferNs;
   }
   return total;
 }

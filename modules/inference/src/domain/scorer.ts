@@ -4,6 +4,8 @@ export interface WindowScores {
   score: Float32Array;
   /** `[window, signal]`, row-major; absent for a model without contributions. */
   contributions?: Float32Array;
+  /** How long the model itself took in ns, without waiting. */
+  inferNs?: number;
 }
 
 /**

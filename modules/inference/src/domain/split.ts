@@ -28,8 +28,9 @@ function part(message: ScoresMessage, first: number, last: number): ScoresMessag
 
 const notEmpty = (entry: { seq: readonly number[] }): boolean => entry.seq.length > 0;
 
-function partOfAsset(asset: AssetScores, within: (seq: number) => boolean): AssetScores {
-  const kept = asset.seq.map(within);
+/** The rows of an asset whose sequence number `keeps`. */
+export function partOfAsset(asset: AssetScores, keeps: (seq: number) => boolean): AssetScores {
+  const kept = asset.seq.map(keeps);
   const pick = <T>(column: readonly T[]): T[] => column.filter((_, row) => kept[row]);
   const { above, ...columns } = asset;
   const result: AssetScores = {
@@ -42,18 +43,20 @@ function partOfAsset(asset: AssetScores, within: (seq: number) => boolean): Asse
   if (above === undefined) return result;
   const indexes = above.row.flatMap((row, index) => (kept[row] ? [index] : []));
   if (indexes.length === 0) return result;
-  // Rows of one asset ascend, so what was left out stands before all that was kept, or after it.
-  const skipped = kept.indexOf(true);
+  const places: number[] = [];
+  let place = 0;
+  for (const one of kept) places.push(one ? place++ : -1);
   result.above = {
     signals: above.signals,
-    row: indexes.map((index) => above.row[index]! - skipped),
+    row: indexes.map((index) => places[above.row[index]!]!),
     contribution: indexes.map((index) => above.contribution[index]!),
     value: indexes.map((index) => above.value[index]!),
   };
   return result;
 }
 
-function partOfUnscored(unscored: Unscored, within: (seq: number) => boolean): Unscored {
+/** As partOfAsset. */
+export function partOfUnscored(unscored: Unscored, within: (seq: number) => boolean): Unscored {
   const kept = unscored.seq.map(within);
   return {
     ...unscored,
