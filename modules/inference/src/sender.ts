@@ -2,7 +2,9 @@ import {
   LOST_PROPERTY,
   MESSAGE_BYTES_MAX,
   NOTES_PROPERTY,
+  type OtherModel,
   type ScoresMessage,
+  writeScoreNotes,
 } from '@holdfast/contracts';
 import type { ModuleHost } from '@holdfast/module-host';
 import { splitScores } from './domain/split.ts';
@@ -13,8 +15,10 @@ type Send = ModuleHost<unknown, unknown>['send'];
 export interface Beside {
   /** The property of that name, as it came with the readings. */
   lost: string | undefined;
-  /** The property of that name for the rows of a message, which may be a part of the batch; see `composeNotes`. */
-  notes?(part: ScoresMessage): string | undefined;
+  /** Assets of a message, which may be a part of the batch, that another model than its own scored. */
+  models?(part: ScoresMessage): OtherModel[];
+  /** The property of that name for a message, which names these models; see `composeNotes`. */
+  notes?(part: ScoresMessage, models: OtherModel[]): string | undefined;
 }
 
 /** Pause before a failed send is tried again in ms: doubles from the first to the second. */
@@ -51,12 +55,15 @@ export class ScoresSender {
   }
 
   /**
-   * Sends until the hub has it; a message too large goes as two, each with the notes of its own rows.
+   * Sends until the hub has it; a message too large, or with too many models to name, goes as two, each with the notes
+   * of its own rows.
    * @throws what can never succeed, and after `stop`
    */
   async send(message: ScoresMessage, beside: Beside): Promise<void> {
     await this.#turn();
-    const body = likelyTooLarge(message) ? undefined : JSON.stringify(message);
+    const models = beside.models?.(message) ?? [];
+    const cut = likelyTooLarge(message) || !areNameable(models);
+    const body = cut ? undefined : JSON.stringify(message);
     if (body === undefined || tooLarge(body)) {
       const halves = splitScores(message);
       if (halves !== undefined) {
@@ -65,18 +72,21 @@ export class ScoresSender {
         return;
       }
     }
-    await this.#sendBody(message, body ?? JSON.stringify(message), beside);
-  }
-
-  async #sendBody(message: ScoresMessage, body: string, beside: Beside): Promise<void> {
-    const { stream, epoch, first, last } = message;
     const { lost } = beside;
-    const notes = beside.notes?.(message);
-    const properties = {
-      ...{ kind: 'scores', v: '1', stream },
+    const notes = beside.notes?.(message, models);
+    await this.#sendBody(message, body ?? JSON.stringify(message), {
       ...(lost === undefined ? {} : { [LOST_PROPERTY]: lost }),
       ...(notes === undefined ? {} : { [NOTES_PROPERTY]: notes }),
-    };
+    });
+  }
+
+  async #sendBody(
+    message: ScoresMessage,
+    body: string,
+    others: Record<string, string>,
+  ): Promise<void> {
+    const { stream, epoch, first, last } = message;
+    const properties = { kind: 'scores', v: '1', stream, ...others };
     for (let pause = PAUSE_MS_MIN; ; pause = Math.min(PAUSE_MS_MAX, pause * 2)) {
       try {
         await this.#send({
@@ -112,6 +122,10 @@ export class ScoresSender {
     });
   }
 }
+
+/** Whether the names of the models fit into the notes of one message; of a single row they always do. */
+const areNameable = (models: OtherModel[]): boolean =>
+  models.length === 0 || writeScoreNotes({ models }) !== undefined;
 
 /** Usual bytes of a scored row, and of a signal's share and value in it, in JSON. */
 const ROW_BYTES = 32;

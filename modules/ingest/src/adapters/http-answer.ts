@@ -1,6 +1,7 @@
-import { type AuthRefusal, sendBeforeBody } from '@holdfast/module-host';
+import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type ProblemBody, problemBody } from '../domain/answers.ts';
+import { discardBody } from './http-body.ts';
 
 /** An answer, ready to be sent and, under an idempotency key, to be kept. */
 export interface Answer {
@@ -30,17 +31,11 @@ export const unavailable = (reason: string): Answer => ({
   headers: { 'retry-after': RETRY_AFTER_SECS },
 });
 
-/** The answer to a request without the token. */
-export const unauthorized = ({ status, detail, headers }: AuthRefusal): Answer => ({
-  ...problem(
-    status === 429
-      ? problemBody(status, 'too-many-failures', 'Too many failures', detail)
-      : problemBody(status, 'unauthorized', 'A bearer token is needed', detail),
-  ),
-  headers,
-});
-
-/** Sends an answer, also before the body has come. */
+/**
+ * Sends an answer. When it comes before the body has, the answer goes out at once, complete, but the exchange ends
+ * only when the rest of the body has flowed away: a connection closed under a peer that still writes is reset, and
+ * the peer never sees the answer.
+ */
 export function sendAnswer(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -48,5 +43,12 @@ export function sendAnswer(
 ): FastifyReply {
   const type = status >= 400 ? 'application/problem+json' : 'application/json';
   reply.code(status).headers({ 'content-type': type, ...headers });
-  return sendBeforeBody(request, reply, body);
+  if (request.raw.complete) return reply.send(body);
+  reply.header('content-length', Buffer.byteLength(body));
+  return reply.send(Readable.from(lingering(body, discardBody(request.raw))));
+}
+
+async function* lingering(body: string, discarded: Promise<void>): AsyncGenerator<string> {
+  yield body;
+  await discarded;
 }
