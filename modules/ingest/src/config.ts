@@ -1,12 +1,10 @@
 import { Name, SIGNALS_MAX } from '@holdfast/contracts';
+import { TOKEN_LENGTH_MIN } from '@holdfast/module-host';
 import { z } from 'zod';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 const MIB = 1024 * 1024;
-
-/** Shortest bearer token: 16 characters of base64 are 96 bits, far beyond guessing at any rate. */
-export const TOKEN_LENGTH_MIN = 16;
 
 /** Variables of ingest, besides those that every module has. Fixed for the life of the process. */
 export const environment = z.object({

@@ -6,5 +6,6 @@ export { SIGNATURE } from './signing/envelope.ts';
 export * from './signing/keys.ts';
 export * from './signing/sign-bundle.ts';
 export { NO_KEYS, type TrustPolicy, trustIn } from './signing/verify-signature.ts';
+export * from './sources/index.ts';
 export * from './tensors.ts';
 export * from './versions.ts';

@@ -1,7 +1,6 @@
-import { Readable } from 'node:stream';
+import { type AuthRefusal, sendBeforeBody } from '@holdfast/module-host';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type ProblemBody, problemBody } from '../domain/answers.ts';
-import { discardBody } from './http-body.ts';
 
 /** An answer, ready to be sent and, under an idempotency key, to be kept. */
 export interface Answer {
@@ -31,11 +30,17 @@ export const unavailable = (reason: string): Answer => ({
   headers: { 'retry-after': RETRY_AFTER_SECS },
 });
 
-/**
- * Sends an answer. When it comes before the body has, the answer goes out at once, complete, but the exchange ends
- * only when the rest of the body has flowed away: a connection closed under a peer that still writes is reset, and
- * the peer never sees the answer.
- */
+/** The answer to a request without the token. */
+export const unauthorized = ({ status, detail, headers }: AuthRefusal): Answer => ({
+  ...problem(
+    status === 429
+      ? problemBody(status, 'too-many-failures', 'Too many failures', detail)
+      : problemBody(status, 'unauthorized', 'A bearer token is needed', detail),
+  ),
+  headers,
+});
+
+/** Sends an answer, also before the body has come. */
 export function sendAnswer(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -43,12 +48,5 @@ export function sendAnswer(
 ): FastifyReply {
   const type = status >= 400 ? 'application/problem+json' : 'application/json';
   reply.code(status).headers({ 'content-type': type, ...headers });
-  if (request.raw.complete) return reply.send(body);
-  reply.header('content-length', Buffer.byteLength(body));
-  return reply.send(Readable.from(lingering(body, discardBody(request.raw))));
-}
-
-async function* lingering(body: string, discarded: Promise<void>): AsyncGenerator<string> {
-  yield body;
-  await discarded;
+  return sendBeforeBody(request, reply, body);
 }

@@ -69,6 +69,6 @@ describe('readBody', () => {
       (client) => client.write('12', () => setImmediate(() => client.destroy())),
       { bytesMax: 100 },
     );
-    expect(await aborted).toBe('INGEST_BODY_ABORTED');
+    expect(await aborted).toBe('HOST_BODY_ABORTED');
   });
 });

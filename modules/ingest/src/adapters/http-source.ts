@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Journal, JournalPosition } from '@holdfast/journal';
-import type { Clock, Log } from '@holdfast/module-host';
+import { BearerAuth, type Clock, type Log } from '@holdfast/module-host';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { acceptanceOf, faultBody, problemBody, refusalBody, resultsOf } from '../domain/answers.ts';
 import type { Fault } from '../domain/fault.ts';
@@ -12,8 +12,15 @@ import { progressOf, rangesOf, readReceiptId, receiptIdOf } from '../domain/rece
 import { codeOf } from '../errors.ts';
 import { isBusy, type Pipeline } from '../pipeline.ts';
 import type { StreamPump } from '../stream-pump.ts';
-import { type Answer, busy, json, problem, sendAnswer, unavailable } from './http-answer.ts';
-import { BearerAuth } from './http-auth.ts';
+import {
+  type Answer,
+  busy,
+  json,
+  problem,
+  sendAnswer,
+  unauthorized,
+  unavailable,
+} from './http-answer.ts';
 import { readBody } from './http-body.ts';
 import { type ReadingsQuery, readQuery } from './http-query.ts';
 import type { IngestMetrics } from './metrics.ts';
@@ -73,7 +80,7 @@ export class HttpSource implements Source {
       scope.addHook('onRequest', (request, reply, done) => {
         const refusal = this.#auth?.refusal(request);
         if (refusal === undefined) done();
-        else this.#send(request, reply, refusal);
+        else this.#send(request, reply, unauthorized(refusal));
       });
       scope.setErrorHandler((error, request, reply) =>
         this.#send(request, reply, this.#failed(error)),
@@ -241,7 +248,7 @@ export class HttpSource implements Source {
     if (isBusy(error)) return busy(message);
     if (code === 'JOURNAL_CLOSED') return unavailable('the module is stopping');
     // Nobody is there to read it.
-    if (code === 'INGEST_BODY_ABORTED') return json(400, {});
+    if (code === 'HOST_BODY_ABORTED') return json(400, {});
     const status = (error as { statusCode?: number }).statusCode ?? 500;
     if (status >= 500) this.#parts.log.error('A request failed', { code, message });
     const title = status >= 500 ? 'The request failed' : 'The request is wrong';

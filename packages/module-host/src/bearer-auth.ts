@@ -1,10 +1,19 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
-import { problemBody } from '../domain/answers.ts';
-import { FailureLimiter } from '../domain/failure-limiter.ts';
-import { type Answer, problem } from './http-answer.ts';
+import { FailureLimiter } from './failure-limiter.ts';
 
 const digest = (text: string): Buffer => hash('sha256', text, 'buffer');
+
+/** Shortest bearer token: 16 characters of base64 are 96 bits, far beyond guessing at any rate. */
+export const TOKEN_LENGTH_MIN = 16;
+
+/** Why a request must not go on; each API puts it into its own form. */
+export interface AuthRefusal {
+  status: 401 | 429;
+  /** As a sentence part. */
+  detail: string;
+  headers: Record<string, string>;
+}
 
 /**
  * Asks for the bearer token (RFC 6750). A good token always gets through: one broken device must not lock out
@@ -20,8 +29,8 @@ export class BearerAuth {
     this.#monotonicMs = monotonicMs;
   }
 
-  /** The answer to a request that must not go on. */
-  refusal(request: FastifyRequest): Answer | undefined {
+  /** Undefined when the token is there and good. */
+  refusal(request: FastifyRequest): AuthRefusal | undefined {
     const { authorization } = request.headers;
     const given = /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
     // Digests have one length, so the comparison says nothing about the token's.
@@ -29,16 +38,16 @@ export class BearerAuth {
     const waitSecs = this.#limiter.failed(request.ip, this.#monotonicMs());
     if (waitSecs !== undefined) {
       const detail = `too many requests without a valid token, wait ${waitSecs} s`;
-      const body = problemBody(429, 'too-many-failures', 'Too many failures', detail);
-      return { ...problem(body), headers: { 'retry-after': String(waitSecs) } };
+      return { status: 429, detail, headers: { 'retry-after': String(waitSecs) } };
     }
     const wrong = authorization !== undefined;
     const found = wrong ? '' : 'is missing, ';
-    const detail = `authorization: ${found}must be "Bearer " and the token of this module`;
-    const challenge = `Bearer realm="holdfast"${wrong ? ', error="invalid_token"' : ''}`;
     return {
-      ...problem(problemBody(401, 'unauthorized', 'A bearer token is needed', detail)),
-      headers: { 'www-authenticate': challenge },
+      status: 401,
+      detail: `authorization: ${found}must be "Bearer " and the token of this module`,
+      headers: {
+        'www-authenticate': `Bearer realm="holdfast"${wrong ? ', error="invalid_token"' : ''}`,
+      },
     };
   }
 }

@@ -1,0 +1,6 @@
+export * from './credentials.ts';
+export * from './errors.ts';
+export * from './fetch-bundle.ts';
+export * from './port.ts';
+export { parseRef, showRef } from './ref.ts';
+export { cleanPartials, holdsBundle } from './store.ts';
