@@ -1,9 +1,13 @@
 import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Attempts } from './attempts.ts';
 import { SourceError } from './errors.ts';
 import { fetchFile } from './fetch-file.ts';
 import { FolderSource } from './folder-source.ts';
+import { HttpClient } from './http-client.ts';
+import type { WebAccess } from './https-source.ts';
 import { filesOf } from './manifest-files.ts';
+import { openSource } from './open-source.ts';
 import { onDisk } from './partial-file.ts';
 import {
   FETCH_LIMITS,
@@ -54,6 +58,7 @@ class Fetch {
   readonly #options: FetchOptions;
   readonly #limits: FetchLimits;
   readonly #attempts: Attempts;
+  readonly #http: HttpClient;
   #bytesFetched = 0;
   #bytesDone = 0;
   #bytesTotal: number | undefined;
@@ -64,9 +69,23 @@ class Fetch {
     this.#options = options;
     this.#limits = { ...FETCH_LIMITS, ...options.limits };
     this.#attempts = new Attempts(options, this.#limits);
+    this.#http = new HttpClient(options, this.#limits, this.#attempts.signal);
   }
 
   async run(): Promise<FetchedBundle> {
+    try {
+      return await this.#run();
+    } finally {
+      this.#http.close();
+    }
+  }
+
+  get #access(): WebAccess {
+    const { credentials = {} } = this.#options;
+    return { http: this.#http, credentials, limits: this.#limits, signal: this.#attempts.signal };
+  }
+
+  async #run(): Promise<FetchedBundle> {
     const wanted = this.#wanted;
     if (wanted !== undefined && !DIGEST.test(wanted)) {
       const text = `digest: "${wanted.slice(0, 80)}" is not allowed, must be sha256: and 64 hexadecimal digits`;
@@ -85,7 +104,7 @@ class Fetch {
       const { folder } = new BundlePlace(into, wanted);
       if (await holdsBundle(folder, wanted)) return this.#result(folder, wanted, undefined);
     }
-    const source = makeSource(ref, wanted, this.#options, this.#limits, this.#attempts.signal);
+    const source = openSource(ref, wanted, this.#access);
     const { bytes, manifestDigest } = await this.#attempts.run(() => source.manifest());
     const digest = digestOf(bytes);
     if (wanted !== undefined && digest !== wanted) {
@@ -183,17 +202,6 @@ class Fetch {
   }
 }
 
-function makeSource(
-  ref: ReturnType<typeof parseRef>,
-  digest: string | undefined,
-  _options: FetchOptions,
-  _limits: FetchLimits,
-  _signal: AbortSignal,
-): BundleSource {
-  if (ref.kind === 'folder') return new FolderSource(ref.path, digest);
-  throw new SourceError('SOURCE_REF', `${ref.kind} is not built yet`);
-}
-
 /** Folder of a bundle in a store. */
 export const storedFolder = (into: string, digest: string): string =>
-  `${into}/${folderName(digest)}`;
+  join(into, folderName(digest));

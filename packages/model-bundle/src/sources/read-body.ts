@@ -34,6 +34,7 @@ export async function readBody(
   body.once('end', () => finish());
   body.once('error', (error) => finish(error));
   body.once('close', () => finish(new Error('it ended early')));
+  if (body.destroyed) finish(body.errored ?? new Error('it ended early'));
   const stop = (): void => finish(new Error('it was called off'));
   options.signal.addEventListener('abort', stop, { once: true });
   const watch = setInterval(() => {

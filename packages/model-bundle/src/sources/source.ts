@@ -1,5 +1,8 @@
 import type { Readable } from 'node:stream';
 
+export { MANIFEST } from '../bundle-folder.ts';
+export { SIGNATURE } from '../signing/envelope.ts';
+
 /** A file of a bundle, as far as it is known before its bytes are. */
 export interface SourceFile {
   name: string;
@@ -38,7 +41,5 @@ export interface BundleSource {
 /** Names inside of a bundle: no folders, nothing hidden. */
 export const FILE_NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 
-export const MANIFEST = 'model.json';
-export const SIGNATURE = 'model.sig';
 /** Manifests and signatures are kilobytes. */
 export const SMALL_BYTES_MAX = 1024 * 1024;
