@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { type FileHandle, lstat, open, opendir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BundleError, isBundleError } from './errors.ts';
@@ -38,7 +38,7 @@ export class BundleFolder {
     }
   }
 
-  /** The whole of a small file. @throws BundleError */
+  /** The whole of a small file; the same bytes as those that its digest was made of. @throws BundleError */
   async readSmall(name: string, bytesMax: number): Promise<Buffer> {
     const file = await this.openFile(name);
     try {
@@ -47,7 +47,9 @@ export class BundleFolder {
         const message = `${name}: has ${size} bytes, must have at most ${bytesMax}`;
         throw new BundleError('BUNDLE_NOT_JSON', message, { file: name });
       }
-      return await readFile(file);
+      const bytes = await readFile(file);
+      await this.#mustBeAsBefore(name, hash('sha256', bytes, 'hex'));
+      return bytes;
     } catch (cause) {
       if (isBundleError(cause)) throw cause;
       throw new BundleError('BUNDLE_FILE_MISSING', `${name} cannot be read`, { file: name, cause });
@@ -99,16 +101,25 @@ export class BundleFolder {
     return found?.isFile() ? found.size : undefined;
   }
 
+  async #mustBeAsBefore(name: string, digest: string): Promise<void> {
+    const before = this.#digests.get(name);
+    if (before === undefined) this.#digests.set(name, Promise.resolve(digest));
+    else if ((await before) !== digest) {
+      const message = `${name} was changed while the bundle was read`;
+      throw new BundleError('BUNDLE_ALTERED', message, { file: name });
+    }
+  }
+
   async #hash(name: string): Promise<string> {
     const file = await this.openFile(name);
-    const hash = createHash('sha256');
+    const sum = createHash('sha256');
     try {
-      for await (const piece of file.createReadStream({ autoClose: false })) hash.update(piece);
+      for await (const piece of file.createReadStream({ autoClose: false })) sum.update(piece);
     } catch (cause) {
       throw new BundleError('BUNDLE_FILE_MISSING', `${name} cannot be read`, { file: name, cause });
     } finally {
       await file.close();
     }
-    return hash.digest('hex');
+    return sum.digest('hex');
   }
 }

@@ -1,6 +1,8 @@
 export * from './errors.ts';
 export * from './golden.ts';
-export * from './opset.ts';
+export { MODEL_LIMITS, type ModelLimits, RUNTIME } from './onnx/limits.ts';
+export * from './onnx/model-facts.ts';
+export { readModelFacts } from './onnx/read-model-facts.ts';
 export * from './read-bundle.ts';
 export { SIGNATURE } from './signing/envelope.ts';
 export * from './signing/keys.ts';

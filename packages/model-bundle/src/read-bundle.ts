@@ -11,7 +11,9 @@ import type { z } from 'zod';
 import { BundleFolder, GOLDEN, MANIFEST, MODEL } from './bundle-folder.ts';
 import { BundleError, isBundleError } from './errors.ts';
 import { goldenShapeProblems, manifestProblems } from './manifest-problems.ts';
-import { readOpsets } from './opset.ts';
+import type { ModelFacts } from './onnx/model-facts.ts';
+import { refuseModel } from './onnx/model-problems.ts';
+import { readModelFacts } from './onnx/read-model-facts.ts';
 import { SIGNATURE } from './signing/envelope.ts';
 import { NO_KEYS, type TrustPolicy, verifySignature } from './signing/verify-signature.ts';
 
@@ -27,6 +29,8 @@ export interface ModelBundle {
   readonly golden: GoldenOutputs;
   /** Path of `model.onnx`; given to the runtime as a path, so that weights are not held twice. */
   readonly modelPath: string;
+  /** What the ONNX file says about itself. */
+  readonly facts: ModelFacts;
 }
 
 /** A bundle that a place accepts. */
@@ -51,7 +55,7 @@ export async function verifyBundle(path: string, policy: TrustPolicy): Promise<V
   for (const [name, digest] of Object.entries(manifest.files)) {
     await verifyDigest(folder, name, digest);
   }
-  await verifyOpset(folder, manifest);
+  const facts = await verifyModel(folder, manifest);
   const golden = await readGolden(folder, manifest);
   refuse(GOLDEN, goldenShapeProblems(golden, manifest));
   const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
@@ -60,6 +64,7 @@ export async function verifyBundle(path: string, policy: TrustPolicy): Promise<V
     manifest,
     golden,
     modelPath: join(path, MODEL),
+    facts,
     signedBy,
   };
 }
@@ -102,30 +107,16 @@ async function verifyDigest(folder: BundleFolder, name: string, expected: string
   throw BundleError.of('BUNDLE_DIGEST', name, [problem]);
 }
 
-/** Newest standard operator set that the ONNX Runtime of this release knows fully. */
-const OPSET_MAX = 26;
-
-async function verifyOpset(folder: BundleFolder, manifest: BundleManifest): Promise<void> {
+async function verifyModel(folder: BundleFolder, manifest: BundleManifest): Promise<ModelFacts> {
   const file = await folder.openFile(MODEL);
   try {
-    const opset = (await readOpsets(file)).get('');
-    if (opset !== undefined && opset > OPSET_MAX) {
-      const problem = {
-        path: 'opset',
-        value: String(opset),
-        allowed: `must be at most ${OPSET_MAX}`,
-      };
-      throw BundleError.of('BUNDLE_OPSET', MODEL, [problem]);
-    }
-    if (opset !== undefined && opset !== manifest.opset) {
-      const allowed = `must be ${opset}, as ${MODEL} says`;
-      const problem = { path: 'opset', value: String(manifest.opset), allowed };
-      throw BundleError.of('BUNDLE_OPSET', MANIFEST, [problem]);
-    }
+    const facts = await readModelFacts(file);
+    await refuseModel(facts, manifest, folder);
+    return facts;
   } catch (cause) {
     if (isBundleError(cause)) throw cause;
-    const message = `${MODEL}: ${(cause as Error).message}`;
-    throw new BundleError('BUNDLE_LOAD', message, { file: MODEL, cause });
+    const message = `${MODEL} cannot be read: ${(cause as Error).message}`;
+    throw new BundleError('BUNDLE_FILE_MISSING', message, { file: MODEL, cause });
   } finally {
     await file.close();
   }

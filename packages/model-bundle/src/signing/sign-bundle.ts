@@ -18,7 +18,7 @@ export async function signBundle(path: string, privateKey: KeyObject): Promise<v
   const files = new Map<string, string>();
   for (const name of await folder.list()) {
     if (name === SIGNATURE) continue;
-    if (name !== MANIFEST && manifest.files[name] === undefined) {
+    if (name !== MANIFEST && !Object.hasOwn(manifest.files, name)) {
       const message = `${name} is not named in ${MANIFEST}: take it away, or pack the bundle again`;
       throw new BundleError('BUNDLE_ALTERED', message, { file: name });
     }
