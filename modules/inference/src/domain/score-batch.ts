@@ -2,6 +2,7 @@ import {
   type AssetReadings,
   type BundleManifest,
   hasContributions,
+  lookbackOf,
   type ReadingsMessage,
   type ScoresMessage,
 } from '@holdfast/contracts';
@@ -66,7 +67,9 @@ async function scorePlans(
   const windows = plans.flatMap((plan) => plan.scored.map((row) => ({ plan, row })));
   const signals = manifest.inputs.signals.length;
   const floats = manifest.inputs.rows * signals;
-  const perRun = Math.max(1, Math.min(windowsPerRunMax, Math.floor(RUN_FLOATS_MAX / floats)));
+  // What is read for a window counts as well: with resampling it can be many times the window.
+  const work = Math.max(floats, lookbackOf(manifest) * signals);
+  const perRun = Math.max(1, Math.min(windowsPerRunMax, Math.floor(RUN_FLOATS_MAX / work)));
   const total: BisectedScores = { score: new Float32Array(windows.length), failed: new Map() };
   if (hasContributions(manifest)) {
     total.contributions = new Float32Array(windows.length * signals);
@@ -78,7 +81,7 @@ async function scorePlans(
       const input = scorer.room((to - from) * floats);
       for (let index = from; index < to; index += 1) {
         const { plan, row } = windows[start + index]!;
-        writeWindow(plan, row, manifest.inputs, input, (index - from) * floats);
+        writeWindow(plan, row, input, (index - from) * floats);
       }
       return scorer.run(input, to - from);
     };

@@ -1,7 +1,9 @@
-import type { AssetReadings, BundleManifest } from '@holdfast/contracts';
+import type { AssetReadings } from '@holdfast/contracts';
+import { ResampledWindows } from './resampled-windows.ts';
+import { RowWindows } from './row-windows.ts';
+import type { Inputs, RowTable, UnscoredCode, Windows } from './windows.ts';
 
-/** Why a row was not scored although nothing is wrong with it. */
-export type UnscoredCode = 'no-model' | 'window-filling' | 'missing-value' | 'unknown-signals';
+export type { UnscoredCode };
 
 /** Outcome of one row that needs no model run. `row` is an index into the asset's `seq`. */
 export interface RowRejection {
@@ -19,20 +21,18 @@ export interface AssetPlan {
   readonly unscored: Map<UnscoredCode, number[]>;
   /** The asset's columns in the order of the model's signals, `[signal][row]`, without lookback. */
   readonly columns: readonly (readonly (number | null)[])[];
-  /** Lookback and rows, `[row, signal]`, row-major; NaN where a value is missing. Empty if nothing is scored. */
-  readonly matrix: Float32Array;
-  /** Rows of lookback at the front of `matrix`. */
+  /** Lookback and rows, as the model sees them. Empty if nothing is scored. */
+  readonly table: RowTable;
+  /** Rows of lookback at the front of `table`. */
   readonly lookback: number;
+  /** Absent if nothing is scored. */
+  readonly windows?: Windows;
 }
 
-type Inputs = BundleManifest['inputs'];
-
 /**
- * Decides for each row of an asset whether there is a window to score. A window is `rows` consecutive rows that end
- * with the row. It never bridges a break. A break stands before a row that is more than `gapMsMax` later than the
- * one before or earlier than it (a clock that was set back); two rows of the same time are neighbours. A row with a
- * value out of range breaks the window on both sides, and so does, with fill `none`, a row with a missing value:
- * what they measured is not known, so the window fills anew after them.
+ * Decides for each row of an asset whether there is a window to score; see `RowWindows` and `ResampledWindows`. No
+ * window bridges a row that is earlier than the one before (a clock that was set back), nor one with a value out of
+ * range: what it measured is not known. Two rows of the same time are neighbours.
  */
 export function planAsset(asset: AssetReadings, inputs: Inputs): AssetPlan {
   const order = inputs.signals.map((signal) => asset.signals.indexOf(signal.name));
@@ -42,16 +42,24 @@ export function planAsset(asset: AssetReadings, inputs: Inputs): AssetPlan {
   const columns = order.map((index) => asset.values[index]!);
   const earlier = order.map((index) => asset.lookback?.values[index] ?? []);
   const lookback = asset.lookback?.t.length ?? 0;
+  const table = {
+    times: timesOf(asset, lookback),
+    matrix: matrixOf(earlier, columns, lookback, asset.t.length, inputs),
+  };
   const plan: AssetPlan = {
     asset,
     scored: [],
     rejected: [],
     unscored: new Map(),
     columns,
-    matrix: matrixOf(earlier, columns, lookback, asset.t.length),
+    table,
     lookback,
+    windows:
+      inputs.resample === undefined
+        ? new RowWindows(table, inputs)
+        : new ResampledWindows(table, inputs),
   };
-  judgeRows(plan, inputs);
+  judgeRows(plan, inputs, plan.windows!);
   return plan;
 }
 
@@ -59,77 +67,81 @@ export function planAsset(asset: AssetReadings, inputs: Inputs): AssetPlan {
 export function planWithout(asset: AssetReadings, code: UnscoredCode): AssetPlan {
   const rows = asset.seq.map((_, row) => row);
   const unscored = new Map([[code, rows]]);
-  const matrix = new Float32Array(0);
-  return { asset, scored: [], rejected: [], unscored, columns: [], matrix, lookback: 0 };
+  const table = { times: new Float64Array(0), matrix: new Float32Array(0) };
+  return { asset, scored: [], rejected: [], unscored, columns: [], table, lookback: 0 };
 }
 
+/** Writes the window of a scored row to `into` at `offset`, `[row, signal]`. */
+export function writeWindow(
+  plan: AssetPlan,
+  row: number,
+  into: Float32Array,
+  offset: number,
+): void {
+  plan.windows!.write(plan.lookback + row, into, offset);
+}
+
+function timesOf(asset: AssetReadings, lookback: number): Float64Array {
+  const times = new Float64Array(lookback + asset.t.length);
+  if (lookback > 0) times.set(asset.lookback!.t);
+  times.set(asset.t, lookback);
+  return times;
+}
+
+/** Missing values become NaN; the others what the model is to see of them. */
 function matrixOf(
   earlier: readonly (readonly (number | null)[])[],
   columns: readonly (readonly (number | null)[])[],
   lookback: number,
   rows: number,
+  inputs: Inputs,
 ): Float32Array {
   const width = columns.length;
   const matrix = new Float32Array((lookback + rows) * width);
   for (let signal = 0; signal < width; signal += 1) {
     const before = earlier[signal]!;
     const column = columns[signal]!;
+    // Adding -0 leaves every number as it is, -0 too.
+    const { scale = 1, offset = -0 } = inputs.signals[signal]!;
     for (let row = 0; row < lookback; row += 1) {
-      matrix[row * width + signal] = before[row] ?? Number.NaN;
+      matrix[row * width + signal] = (before[row] ?? Number.NaN) * scale + offset;
     }
     for (let row = 0; row < rows; row += 1) {
-      matrix[(lookback + row) * width + signal] = column[row] ?? Number.NaN;
+      matrix[(lookback + row) * width + signal] = (column[row] ?? Number.NaN) * scale + offset;
     }
   }
   return matrix;
 }
 
-function judgeRows(plan: AssetPlan, inputs: Inputs): void {
-  const { asset, matrix, lookback } = plan;
-  const { rows: windowRows, gapMsMax, fill } = inputs;
-  const earlierT = asset.lookback?.t ?? [];
-  const width = inputs.signals.length;
-  const total = lookback + asset.t.length;
-  /** Consecutive usable rows that end with the current one. */
-  let run = 0;
-  let previousT: number | undefined;
-  for (let index = 0; index < total; index += 1) {
+function judgeRows(plan: AssetPlan, inputs: Inputs, windows: Windows): void {
+  const { lookback } = plan;
+  const { times } = plan.table;
+  const { hopMs } = inputs;
+  for (let index = 0; index < times.length; index += 1) {
     const row = index - lookback;
-    const t = row < 0 ? earlierT[index]! : asset.t[row]!;
-    if (previousT !== undefined && (t < previousT || t - previousT > gapMsMax)) run = 0;
-    previousT = t;
+    if (index > 0 && times[index]! < times[index - 1]!) windows.cut();
     const broken = outOfRange(plan, index, inputs);
     if (broken !== undefined) {
-      run = 0;
+      windows.cut();
       if (row >= 0) plan.rejected.push({ row, code: 'OUT_OF_RANGE', detail: broken });
       continue;
     }
-    if (fill === 'none' && hasMissing(matrix, index, width)) {
-      run = 0;
-      if (row >= 0) leave(plan, row, 'missing-value');
-      continue;
-    }
-    run += 1;
+    const verdict = windows.take(index);
     if (row < 0) continue;
-    if (run < windowRows) leave(plan, row, 'window-filling');
-    // With fill `hold` a value stands in for later ones, so only the oldest row of a window must be whole.
-    else if (fill === 'hold' && hasMissing(matrix, index - windowRows + 1, width)) {
-      leave(plan, row, 'missing-value');
-    } else plan.scored.push(row);
+    if (hopMs !== undefined && !beginsHop(times, index, hopMs)) leave(plan, row, 'between-hops');
+    else if (verdict === undefined) plan.scored.push(row);
+    else leave(plan, row, verdict);
   }
 }
+
+/** Hops are stretches of time since 1970, so that no count has to survive and every run finds the same rows. */
+const beginsHop = (times: Float64Array, index: number, hopMs: number): boolean =>
+  index === 0 || Math.floor(times[index]! / hopMs) !== Math.floor(times[index - 1]! / hopMs);
 
 function leave(plan: AssetPlan, row: number, code: UnscoredCode): void {
   const rows = plan.unscored.get(code);
   if (rows === undefined) plan.unscored.set(code, [row]);
   else rows.push(row);
-}
-
-function hasMissing(matrix: Float32Array, index: number, width: number): boolean {
-  for (let at = index * width; at < (index + 1) * width; at += 1) {
-    if (Number.isNaN(matrix[at])) return true;
-  }
-  return false;
 }
 
 /** The first value out of its range, as a sentence, or undefined. Looks at the values as read, not as float32. */
@@ -150,22 +162,3 @@ function outOfRange(plan: AssetPlan, index: number, inputs: Inputs): string | un
 
 const earlierValue = (asset: AssetReadings, name: string, index: number) =>
   asset.lookback?.values[asset.signals.indexOf(name)]?.[index];
-
-/** Copies the window that ends with `row` to `into` at `offset`, `[row, signal]`; missing values take the one before. */
-export function writeWindow(
-  plan: AssetPlan,
-  row: number,
-  inputs: Inputs,
-  into: Float32Array,
-  offset: number,
-): void {
-  const width = inputs.signals.length;
-  const end = (plan.lookback + row + 1) * width;
-  const start = end - inputs.rows * width;
-  // Some hundred numbers: a loop is faster than a view on them for `set`.
-  for (let at = start; at < end; at += 1) into[offset + at - start] = plan.matrix[at]!;
-  if (inputs.fill !== 'hold') return;
-  for (let at = offset + width; at < offset + end - start; at += 1) {
-    if (Number.isNaN(into[at])) into[at] = into[at - width]!;
-  }
-}
