@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { modelKeys } from './models/model-trust.ts';
 import { modelsSetting } from './models/models-setting.ts';
 
 /** Variables of the inference module, beside those of every module. */
@@ -8,6 +9,15 @@ export const environment = z.object({
     .min(1)
     .optional()
     .describe('Folder of the model bundle; without it every row is unscored'),
+  HOLDFAST_MODEL_KEYS: modelKeys
+    .optional()
+    .describe('Public keys (PEM, one after the other) that models may be signed with'),
+  HOLDFAST_MODEL_SIGNATURE: z
+    .enum(['required', 'optional'])
+    .optional()
+    .describe(
+      'Whether a model without a signature is accepted; required if there are keys, else optional',
+    ),
 });
 export type Environment = z.output<typeof environment>;
 

@@ -1,3 +1,4 @@
+import type { TrustPolicy } from '@holdfast/model-bundle';
 import type { Log } from '@holdfast/module-host';
 import { type LoadedModel, loadModel } from './adapters/load-model.ts';
 
@@ -7,6 +8,7 @@ const RETRY_MS = 30_000;
 export interface ModelSlotOptions {
   /** Of the bundle; undefined when none was configured. */
   folder: string | undefined;
+  trust?: TrustPolicy;
   workerUrl: URL;
   log: Log;
   /** @default 30,000 */
@@ -66,12 +68,13 @@ export class ModelSlot {
   }
 
   async #load(): Promise<void> {
-    const { folder, workerUrl, log } = this.#options;
+    const { folder, trust, workerUrl, log } = this.#options;
     clearTimeout(this.#timer);
     if (folder === undefined || this.#closed) return;
     try {
       const model = await loadModel({
         folder,
+        ...(trust === undefined ? {} : { trust }),
         workerUrl,
         intraOpNumThreads: this.#threads,
         onRestart: (reason) => {
@@ -82,7 +85,8 @@ export class ModelSlot {
       const before = this.#model;
       this.#model = model;
       this.#problem = undefined;
-      log.info('Model loaded', { ...model.identity, rows: model.manifest.inputs.rows });
+      const { identity, manifest, signedBy } = model;
+      log.info('Model loaded', { ...identity, rows: manifest.inputs.rows, signedBy });
       this.#options.onChange();
       await before?.scorer.close();
     } catch (error) {

@@ -3,6 +3,7 @@ import type { ModuleHost, RunningModule } from '@holdfast/module-host';
 import type { Environment, Settings } from './config.ts';
 import { Counts } from './counts.ts';
 import { ModelSlot } from './model-slot.ts';
+import { modelTrustOf } from './models/model-trust.ts';
 import { InferencePipeline } from './pipeline.ts';
 
 const FLUSH_MS_MAX = 8_000;
@@ -16,6 +17,7 @@ export async function startInference(
   const counts = new Counts(host.metrics, () => pipeline.queued);
   const slot = new ModelSlot({
     folder: env.HOLDFAST_MODEL_DIR,
+    trust: modelTrustOf(env),
     workerUrl: worker,
     log,
     onChange: () => {

@@ -3,8 +3,10 @@ import {
   BundleError,
   goldenProblems,
   type ModelBundle,
-  readBundle,
+  NO_KEYS,
+  type TrustPolicy,
   tensorProblems,
+  verifyBundle,
 } from '@holdfast/model-bundle';
 import type { z } from 'zod';
 import type { WindowScores } from '../domain/scorer.ts';
@@ -15,6 +17,8 @@ export interface LoadedModel {
   readonly identity: z.infer<typeof ModelIdentity>;
   readonly manifest: BundleManifest;
   readonly scorer: OnnxScorer;
+  /** Id of the trusted key that signed the bundle; undefined where none is asked for. */
+  readonly signedBy: string | undefined;
 }
 
 /**
@@ -24,11 +28,13 @@ export interface LoadedModel {
  */
 export async function loadModel(options: {
   folder: string;
+  /** @default no keys: signatures are not looked at */
+  trust?: TrustPolicy;
   workerUrl: URL;
   intraOpNumThreads: number;
   onRestart(reason: string): void;
 }): Promise<LoadedModel> {
-  const bundle = await readBundle(options.folder);
+  const bundle = await verifyBundle(options.folder, options.trust ?? NO_KEYS);
   const { inputs, outputs } = bundle.manifest;
   const [score, contributions] = outputNames(outputs);
   const scorer = await OnnxScorer.start({
@@ -55,7 +61,8 @@ export async function loadModel(options: {
     await scorer.close();
     throw error;
   }
-  return { identity: bundle.identity, manifest: bundle.manifest, scorer };
+  const { identity, manifest, signedBy } = bundle;
+  return { identity, manifest, scorer, signedBy };
 }
 
 async function checkGolden({ golden }: ModelBundle, scorer: OnnxScorer): Promise<void> {

@@ -26,7 +26,8 @@ const KEYS_MAX = 16;
  * @throws KeyError
  */
 export function readPublicKeys(pem: string): TrustedKey[] {
-  const blocks = [...pem.matchAll(BLOCK)];
+  // Variables of containers often have their line ends spelt out.
+  const blocks = [...pem.replaceAll('\\n', '\n').matchAll(BLOCK)];
   if (blocks.length === 0) {
     throw new KeyError('KEY_FORMAT', 'there is no PEM block "-----BEGIN PUBLIC KEY-----" in it');
   }
