@@ -1,13 +1,13 @@
 import { createReadStream } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SourceError } from './errors.ts';
+import { lost, readManifest } from './manifest-files.ts';
 import {
   type BundleSource,
   MANIFEST,
   type OpenedFile,
   SIGNATURE,
-  SMALL_BYTES_MAX,
   type SourceFile,
 } from './source.ts';
 import { digestOf } from './store.ts';
@@ -103,26 +103,4 @@ export class FolderSource implements BundleSource {
       level = next.sort();
     }
   }
-}
-
-/** Undefined when there is none. @throws SourceError when it cannot be read, as when a stick is pulled out */
-async function readManifest(path: string): Promise<Buffer | undefined> {
-  try {
-    const { size } = await stat(path);
-    if (size <= SMALL_BYTES_MAX) return await readFile(path);
-    throw new SourceError('SOURCE_TOO_LARGE', `${path} has ${size} bytes`);
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw lost(path, cause);
-  }
-}
-
-/** A stick that is pulled out looks like files that are not there, or like errors of the device. */
-function lost(path: string, cause: unknown): SourceError {
-  const { code, message } = cause as NodeJS.ErrnoException;
-  if (code === 'ENOENT') {
-    return new SourceError('SOURCE_NOT_FOUND', `${path} is not there`, { cause });
-  }
-  return new SourceError('SOURCE_UNREACHABLE', `${path}: ${message}`, { cause });
 }

@@ -21,7 +21,13 @@ export interface HttpRequest {
   headers?: Record<string, string>;
   /** Goes to the host of `url` only, not with a redirect to another one. Secret. */
   authorization?: string | undefined;
-  body?: { bytes: number; open(): Readable };
+  body?: RequestBody;
+}
+
+export interface RequestBody {
+  bytes: number;
+  /** Called anew for each try. */
+  open(): Readable;
 }
 
 export interface HttpAnswer {
@@ -121,32 +127,36 @@ export class HttpClient {
       const sent = secure
         ? requestTls(url, { ...options, agent: this.#https })
         : request(url, { ...options, agent: isLocal(url) ? this.#local : this.#http });
-      const fail = (cause: unknown): void => {
+      const sending = body?.open();
+      const settle = (): void => {
         clearTimeout(timer);
+        sending?.destroy();
+      };
+      const fail = (cause: unknown): void => {
+        settle();
         sent.destroy();
         reject(tlsOrNetworkError(url, cause));
       };
       // A request that carries megabytes is answered when they are through; silence of the line ends it too.
       const late = (): void => fail(new Error(`no answer within ${this.#answerMs} ms`));
       let timer = setTimeout(late, this.#answerMs);
-      sent.once('error', fail);
+      sent.on('error', fail);
       sent.once('response', (message) => {
-        clearTimeout(timer);
+        settle();
         // From here on the reader of the body hears of errors; one that comes in between is found as a closed stream.
         message.on('error', () => undefined);
         resolve({ status: message.statusCode ?? 0, headers: message.headers, body: message, url });
       });
-      if (body === undefined) {
+      if (sending === undefined) {
         sent.end();
         return;
       }
-      const bytes = body.open();
-      bytes.once('error', fail);
-      bytes.on('data', () => {
+      sending.on('error', fail);
+      sending.on('data', () => {
         clearTimeout(timer);
         timer = setTimeout(late, this.#answerMs);
       });
-      bytes.pipe(sent);
+      sending.pipe(sent);
     });
   }
 }

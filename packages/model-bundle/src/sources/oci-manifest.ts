@@ -1,8 +1,10 @@
 import { check, describeProblems } from '@holdfast/contracts';
 import { z } from 'zod';
 import { SourceError } from './errors.ts';
+import type { PushPlan } from './push-plan.ts';
 import { DIGEST } from './ref.ts';
 import { FILE_NAME } from './source.ts';
+import { digestOf } from './store.ts';
 
 /**
  * The artifact is one of CNCF ModelPack, which registries and other tools know, with files as they are (`.raw`).
@@ -63,7 +65,7 @@ export function layersOf(bytes: Buffer, where: string): ReadonlyMap<string, Desc
 }
 
 /** A layer with one file of a bundle. */
-export function layerOf(name: string, digest: string, size: number): Descriptor {
+function layerOf(name: string, digest: string, size: number): Descriptor {
   return {
     mediaType: typeOf(name),
     digest,
@@ -79,4 +81,32 @@ function typeOf(name: string): string {
   return name.endsWith('.md')
     ? 'application/vnd.cncf.model.doc.v1.raw'
     : 'application/vnd.cncf.model.weight.config.v1.raw';
+}
+
+/** Config and manifest of the artifact; the same bundle always gives the same bytes. */
+export function manifestOf(plan: PushPlan): { config: Buffer; manifest: Buffer } {
+  const { name, version, digest } = plan;
+  const layers = plan.files.map((file) => layerOf(file.name, file.digest, file.bytes));
+  const config = Buffer.from(
+    JSON.stringify({
+      descriptor: { name, version },
+      config: { format: 'onnx' },
+      modelfs: { type: 'layers', diffIds: layers.map((layer) => layer.digest) },
+    }),
+  );
+  const manifest = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: OCI_MANIFEST_TYPE,
+      artifactType: ARTIFACT_TYPE,
+      config: { mediaType: CONFIG_TYPE, digest: digestOf(config), size: config.length },
+      layers,
+      annotations: {
+        'org.opencontainers.image.title': name,
+        'org.opencontainers.image.version': version,
+        [BUNDLE_DIGEST]: digest,
+      },
+    }),
+  );
+  return { config, manifest };
 }

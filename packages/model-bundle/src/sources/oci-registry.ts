@@ -82,6 +82,11 @@ export class OciRegistry {
     const { http, limits, signal } = this.#access;
     const authorization = shown ? basic(credential) : undefined;
     const answer = await http.send({ method: 'GET', url, authorization });
+    if (answer.status === 401 || answer.status === 403) {
+      answer.body.destroy();
+      const text = `${showRef(url)} answers ${answer.status}: give other credentials for ${this.#base.host}`;
+      throw new SourceError('SOURCE_DENIED', text);
+    }
     if (answer.status !== 200) throw await errorOf(answer);
     const options = { ...limits, signal, bytesMax: SMALL_BYTES_MAX };
     const token = tokenIn(await readSmall(answer.body, 'token', options));

@@ -77,9 +77,16 @@ export class OciSource implements BundleSource {
   }
 
   /** A blob is what its digest names, whoever gives it: any part of it continues any other. */
-  open(file: SourceFile, from: { bytes: number }): Promise<OpenedFile> {
+  async open(file: SourceFile, from: { bytes: number }): Promise<OpenedFile> {
     const range = { bytes: from.bytes, validator: undefined };
-    return openRange((headers) => this.#blob(file.digest, headers), range);
+    const opened = await openRange((headers) => this.#blob(file.digest, headers), range);
+    const { size } = this.#layers.get(file.name) ?? {};
+    if (opened.sizeBytes === undefined || opened.sizeBytes === size) {
+      return { ...opened, sizeBytes: size };
+    }
+    opened.body.destroy();
+    const text = `${this.#where}: ${file.name} has ${opened.sizeBytes} bytes, its layer says ${size}`;
+    throw new SourceError('SOURCE_PROTOCOL', text);
   }
 
   signature(): Promise<Buffer | undefined> {
