@@ -49,8 +49,10 @@ const detection = {
   labels: Labels,
   /** Boxes below are left out. */
   confidenceMin: z.number().min(0).max(1).default(0.5),
-  /** Of two boxes of one class that overlap by more (intersection over union) the less sure is left out. */
+  /** Of two boxes that overlap by more (intersection over union) the less sure is left out; 1 leaves all. */
   overlapMax: z.number().min(0).max(1).default(0.45),
+  /** Whether that holds for boxes of one class only, or for any two. */
+  overlapOf: z.enum(['class', 'all']).default('class'),
   detectionsMax: z.int().min(1).max(1_000).default(100),
 };
 
