@@ -2,7 +2,7 @@
  * Goal: a bundle that must not be used is refused by name, and one that may gives its scores in a real worker with
  * the real runtime. Method: tiny ONNX models from fixtures/, bundles written around them and broken one way each.
  */
-import { appendFileSync, cpSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { temporaryFolder } from '@holdfast/testkit';
@@ -11,6 +11,7 @@ import { type LoadedModel, loadModel } from '../../modules/inference/src/adapter
 import { scoreBatch } from '../../modules/inference/src/domain/score-batch.ts';
 import { aBatch, anAsset, options } from '../../modules/inference/src/testing/builders.ts';
 import { type BundleParts, writeBundle } from '../../modules/inference/src/testing/write-bundle.ts';
+import { model, node } from '../../packages/model-bundle/src/testing/onnx-writer.ts';
 
 const WORKER = pathToFileURL(join(process.cwd(), 'modules/inference/src/adapters/onnx-worker.ts'));
 const open: LoadedModel[] = [];
@@ -65,6 +66,23 @@ describe('a model', () => {
         ],
       },
     });
+  });
+
+  it('takes weights from a file of its bundle', async () => {
+    const input = [
+      [1, 9],
+      [2, 9],
+      [3, 9],
+    ];
+    const parts = {
+      model: 'external',
+      contributions: false,
+      rows: 3,
+      beside: ['external.weights'],
+    };
+    // The runtime gives the golden output, so the weights came from the right place of the file.
+    const loaded = await load(bundle({ ...parts, golden: [{ name: 'units', input, score: 321 }] }));
+    expect(loaded.identity.name).toBe('external');
   });
 
   it('gets its windows oldest row first', async () => {
@@ -186,10 +204,9 @@ describe('a bundle is refused', () => {
 
   it('when the runtime cannot load the model', async () => {
     const folder = temporaryFolder('broken');
-    cpSync(join(process.cwd(), 'test/inference/fixtures'), folder, { recursive: true });
-    // A valid message with an operator set and no graph.
-    writeFileSync(join(folder, 'empty.onnx'), Buffer.from('080942040a001011', 'hex'));
-    const parts = { ...sum, model: 'empty' };
+    // Nothing is wrong with the file but that there is no such operator.
+    writeFileSync(join(folder, 'nonsense.onnx'), model({ nodes: [node('Nonsense')] }));
+    const parts = { ...sum, model: 'nonsense' };
     expect(await refusal(writeBundle(temporaryFolder('bundle'), parts, folder))).toMatchObject({
       code: 'BUNDLE_LOAD',
       message: expect.stringContaining('model.onnx: '),
