@@ -1,7 +1,9 @@
 import type { Command } from './command.ts';
+import { inspect } from './inspect.ts';
 import { keygen } from './keygen.ts';
+import { pack } from './pack.ts';
 import { sign } from './sign.ts';
 import { verify } from './verify.ts';
 
 /** All commands, in the order in which one needs them. */
-export const COMMANDS: readonly Command[] = [keygen, sign, verify];
+export const COMMANDS: readonly Command[] = [pack, keygen, sign, verify, inspect];

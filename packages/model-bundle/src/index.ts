@@ -1,10 +1,12 @@
+export { BundleFolder } from './bundle-folder.ts';
 export * from './errors.ts';
 export * from './golden.ts';
 export { MODEL_LIMITS, type ModelLimits, RUNTIME } from './onnx/limits.ts';
 export * from './onnx/model-facts.ts';
 export { readModelFacts } from './onnx/read-model-facts.ts';
+export * from './pack/pack-bundle.ts';
 export * from './read-bundle.ts';
-export { SIGNATURE } from './signing/envelope.ts';
+export { claimedKeyOf, SIGNATURE } from './signing/envelope.ts';
 export * from './signing/keys.ts';
 export * from './signing/sign-bundle.ts';
 export { NO_KEYS, type TrustPolicy, trustIn } from './signing/verify-signature.ts';

@@ -8,11 +8,14 @@ import {
 import { GOLDEN, MANIFEST, MODEL } from './bundle-folder.ts';
 import { shapeProblems } from './shape-rules.ts';
 
+/** A file of a bundle, in its folder itself: no folders, no dot in front. */
+export const FILE_NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]*$/;
+
 /** What the schema of `model.json` alone does not say: names of files and signals, and ranges that hold something. */
 export function manifestProblems(manifest: BundleManifest): Problem[] {
   const problems: Problem[] = [];
   for (const name of Object.keys(manifest.files)) {
-    if (/^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(name) && name !== MANIFEST) continue;
+    if (FILE_NAME.test(name) && name !== MANIFEST) continue;
     const allowed = `must name a file of this folder other than ${MANIFEST}`;
     problems.push({ path: 'files', value: showValue(name), allowed });
   }
