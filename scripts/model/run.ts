@@ -1,5 +1,5 @@
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
-import { isBundleError, isKeyError } from '@holdfast/model-bundle';
+import { isBundleError, isKeyError, isSourceError } from '@holdfast/model-bundle';
 import { type Command, EXIT, type Run, type Terminal, UsageError } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { Progress } from './progress.ts';
@@ -96,7 +96,8 @@ function tell(error: unknown, command: Command, terminal: Terminal, json: boolea
     terminal.error(`Usage: npm run model -- ${command.name} ${command.usage}`);
     return EXIT.usage;
   }
-  const refused = isBundleError(error) || isKeyError(error);
+  const unfit = isSourceError(error) && (error.retry === 'never' || error.code === 'SOURCE_DIGEST');
+  const refused = isBundleError(error) || isKeyError(error) || unfit;
   if (json) {
     const code = (error as { code?: unknown }).code;
     const problems = isBundleError(error) ? error.problems : [];
