@@ -323,6 +323,24 @@ describe('safety of the way', () => {
     await tls.close();
   });
 
+  it('a proxy of the environment is used, but not for this machine', async () => {
+    const far = 'http://models.example:8000/pump/';
+    const proxy = await serveFiles(served(bundle, far));
+    process.env.HTTP_PROXY = proxy.origin;
+    try {
+      const allowHttp = ['models.example:8000'];
+      const { folder } = await fetchFast(far, bundle.digest, { into, allowHttp });
+      expectBundle(folder, bundle);
+      const asked = proxy.requests.length;
+      expect(asked).toBeGreaterThan(4);
+      await fetchFast(ref(), bundle.digest, { into: temporaryFolder('store') });
+      expect(proxy.requests).toHaveLength(asked);
+    } finally {
+      delete process.env.HTTP_PROXY;
+      await proxy.close();
+    }
+  });
+
   it('credentials go to their host only, and are in no error', async () => {
     const other = await serveFiles(served(bundle, PATH));
     server.misbehave = (_, response, path) => {

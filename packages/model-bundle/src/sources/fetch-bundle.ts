@@ -92,7 +92,7 @@ class Fetch {
       throw new SourceError('SOURCE_REF', text);
     }
     const ref = parseRef(this.#ref);
-    const { into, inPlace = false } = this.#options;
+    const { into, inPlace = false, refreshSignature = false } = this.#options;
     await onDisk(() => mkdir(into, { recursive: true }));
     if (this.#options.wanted !== undefined) {
       await cleanPartials(into, [
@@ -100,10 +100,8 @@ class Fetch {
         ...(wanted === undefined ? [] : [wanted]),
       ]);
     }
-    if (wanted !== undefined && !inPlace) {
-      const { folder } = new BundlePlace(into, wanted);
-      if (await holdsBundle(folder, wanted)) return this.#result(folder, wanted, undefined);
-    }
+    const here = wanted === undefined || inPlace ? undefined : await this.#inStore(wanted);
+    if (here !== undefined && !refreshSignature) return here;
     const source = openSource(ref, wanted, this.#access);
     const { bytes, manifestDigest } = await this.#attempts.run(() => source.manifest());
     const digest = digestOf(bytes);
@@ -120,8 +118,16 @@ class Fetch {
       );
     }
     const place = new BundlePlace(into, digest);
-    await this.#fetchFiles(source, place, bytes);
+    if (here === undefined) await this.#fetchFiles(source, place, bytes);
+    else await place.resign(await this.#attempts.run(() => source.signature()));
     return this.#result(place.folder, digest, manifestDigest);
+  }
+
+  async #inStore(digest: string): Promise<FetchedBundle | undefined> {
+    const { folder } = new BundlePlace(this.#options.into, digest);
+    return (await holdsBundle(folder, digest))
+      ? this.#result(folder, digest, undefined)
+      : undefined;
   }
 
   async #fetchFiles(source: BundleSource, place: BundlePlace, manifest: Buffer): Promise<void> {

@@ -11,7 +11,13 @@ import { join } from 'node:path';
 import { temporaryFolder } from '@holdfast/testkit';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { type ABundle, aBundle } from '../testing/a-bundle.ts';
-import { cleanPartials, type FetchOptions, fetchBundle, isSourceError } from './index.ts';
+import {
+  cleanPartials,
+  type FetchOptions,
+  fetchBundle,
+  isSourceError,
+  pushBundle,
+} from './index.ts';
 
 let into: string;
 beforeEach(() => {
@@ -61,6 +67,22 @@ describe('a bundle in a folder', () => {
     await fetchBundle(bundle.folder, bundle.digest, { into });
     const again = await fetchBundle('/nowhere', bundle.digest, { into });
     expect(again.bytesFetched).toBe(0);
+  });
+
+  it('that is in the store gets a new signature when that is asked for', async () => {
+    const bundle = aBundle({ signature: 'old' });
+    const { folder } = await fetchBundle(bundle.folder, bundle.digest, { into });
+    writeFileSync(join(bundle.folder, 'model.sig'), 'new');
+    const signature = (): string => readFileSync(join(folder, 'model.sig'), 'utf8');
+    await fetchBundle(bundle.folder, bundle.digest, { into });
+    expect(signature()).toBe('old');
+    const fetched = await fetchBundle(bundle.folder, bundle.digest, {
+      into,
+      refreshSignature: true,
+    });
+    expect(signature()).toBe('new');
+    expect(fetched.bytesFetched).toBe(0);
+    expect(partials()).toEqual([]);
   });
 
   it('that was damaged in the store is fetched again', async () => {
@@ -128,6 +150,47 @@ describe('a bundle in a folder', () => {
     expect(readdirSync(join(into, '.partial', bundle.digest.replace(':', '-'), 'parts'))).toEqual(
       [],
     );
+  });
+});
+
+describe('a push to a stick', () => {
+  it('puts the bundle into a folder of its name, from where it is fetched by its digest', async () => {
+    const stick = temporaryFolder('stick');
+    const bundles = [aBundle({ seed: 2, signature: 'signed' }), aBundle({ seed: 4 })];
+    for (const { folder, digest } of bundles) {
+      const pushed = await pushBundle(folder, stick);
+      expect(pushed).toEqual({
+        ref: join(stick, `pump-1.0.0-${digest.slice(7, 19)}`),
+        digest,
+        manifestDigest: undefined,
+      });
+    }
+    for (const bundle of bundles) {
+      const { folder } = await fetchBundle(stick, bundle.digest, { into });
+      expectBundle(folder, bundle);
+    }
+    expect(
+      readFileSync(join(into, `${bundles[0]?.digest.replace(':', '-')}`, 'model.sig'), 'utf8'),
+    ).toBe('signed');
+  });
+
+  it('mends what an earlier one has left', async () => {
+    const stick = temporaryFolder('stick');
+    const bundle = aBundle();
+    const { ref } = await pushBundle(bundle.folder, stick);
+    truncateSync(join(ref, 'model.onnx'), 10);
+    mkdirSync(join(stick, `.pump-1.0.0-${bundle.digest.slice(7, 19)}`));
+    await pushBundle(bundle.folder, stick);
+    expectBundle(ref, bundle);
+    expect(readdirSync(stick)).toHaveLength(1);
+  });
+
+  it('is refused for a bundle that is not what its manifest names', async () => {
+    const bundle = aBundle();
+    writeFileSync(join(bundle.folder, 'golden.json'), '{}');
+    await expect(pushBundle(bundle.folder, into)).rejects.toThrow('SOURCE_DIGEST');
+    await expect(pushBundle(temporaryFolder('none'), into)).rejects.toThrow('SOURCE_NOT_FOUND');
+    expect(readdirSync(into)).toEqual([]);
   });
 });
 

@@ -24,7 +24,7 @@ export async function errorOf(answer: HttpAnswer): Promise<SourceError> {
   const { status, headers, url } = answer;
   const given = headers['x-ms-error-code'] ?? (await codeIn(answer));
   const text = `${showRef(url)} answers ${status}${given === undefined ? '' : ` ${String(given)}`}`;
-  if (status === 401 || status === 403) {
+  if (status === 401 || status === 403 || given === 'PublicAccessNotPermitted') {
     return new SourceError('SOURCE_DENIED', `${text}: give other credentials for ${url.host}`);
   }
   if (status === 404 || status === 410) return new SourceError('SOURCE_NOT_FOUND', text);

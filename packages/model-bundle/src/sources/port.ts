@@ -70,6 +70,8 @@ export interface FetchOptions extends ReachOptions {
   inPlace?: boolean | undefined;
   /** Digests that are still wanted; partial downloads of any other are removed first. @default nothing is removed */
   wanted?: readonly string[] | undefined;
+  /** A bundle that is in the store gets the signature that the source has now, after a change of keys. @default false */
+  refreshSignature?: boolean | undefined;
   onProgress?: ((progress: FetchProgress) => void) | undefined;
 }
 

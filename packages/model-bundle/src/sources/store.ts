@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { filesOf } from './manifest-files.ts';
 import { onDisk, type PartialPlaces } from './partial-file.ts';
 import { folderName } from './port.ts';
-import { MANIFEST } from './source.ts';
+import { MANIFEST, SIGNATURE } from './source.ts';
 
 const PARTIAL = '.partial';
 
@@ -51,6 +51,15 @@ export class BundlePlace {
   async write(name: string, bytes: Buffer): Promise<void> {
     const { part, whole } = this.places(name);
     await replaceFile(part, whole, bytes);
+  }
+
+  /** Gives the bundle in the store another signature; one that is gone at the source stays. */
+  async resign(signature: Buffer | undefined): Promise<void> {
+    if (signature === undefined) return;
+    await this.prepare();
+    await replaceFile(this.places(SIGNATURE).part, join(this.folder, SIGNATURE), signature);
+    await syncFolder(this.folder);
+    await rm(this.#partial, { recursive: true, force: true });
   }
 
   /** Shows the bundle in the store, in one step, in place of a damaged one. */
