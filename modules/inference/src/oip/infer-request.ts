@@ -1,6 +1,6 @@
-import { showValue } from '@holdfast/contracts';
 import type { Datatype } from '../domain/tensor.ts';
 import { wrong } from './api-error.ts';
+import { show } from './show.ts';
 import { fromJson } from './tensor-json.ts';
 import { isDatatype, readShape } from './tensor-shape.ts';
 
@@ -73,7 +73,7 @@ function readInput(value: unknown, index: number): RequestInput {
   const where = `input "${name}"`;
   const { datatype } = fields;
   if (!isDatatype(datatype)) {
-    throw wrong(`${where}: datatype ${showValue(datatype)} is not one of the protocol`);
+    throw wrong(`${where}: datatype ${show(datatype)} is not one of the protocol`);
   }
   const shape = readShape(fields.shape, where);
   const input: RequestInput = { name, datatype, shape };
@@ -123,7 +123,7 @@ const notAllowed = (path: string, value: unknown, allowed: string) =>
   wrong(
     value === undefined
       ? `${path}: is missing, must be ${allowed}`
-      : `${path}: ${showValue(value)} is not allowed, must be ${allowed}`,
+      : `${path}: ${show(value)} is not allowed, must be ${allowed}`,
   );
 
 function fieldsOf(value: unknown, path: string): Fields {
@@ -152,11 +152,7 @@ function wholeNumber(value: unknown, path: string, most: number): number {
   if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= most) {
     return value as number;
   }
-  throw notAllowed(
-    path,
-    typeof value === 'bigint' ? String(value) : value,
-    `a whole number from 0 to ${most}`,
-  );
+  throw notAllowed(path, value, `a whole number from 0 to ${most}`);
 }
 
 function mustBeUnique(named: readonly { name: string }[], what: string): void {

@@ -197,6 +197,24 @@ describe('JSON tensors', () => {
     expect(answer.error).toContain(message);
   });
 
+  it('may hold numbers that are too large anywhere without doing harm', async () => {
+    const long = '12345678901234567890';
+    for (const [field, message] of [
+      [`"shape":[1,${long}]`, `shape[1]: ${long} is not allowed`],
+      [`"shape":[1,2],"data":[[${long}],1]`, 'an array at level 0 has 2 elements'],
+      [`"shape":[1,2],"data":[[1,[${long}]]]`, 'element 1: '],
+      [
+        `"shape":[1,2],"parameters":{"binary_data_size":${long}}`,
+        `binary_data_size: ${long} is not allowed`,
+      ],
+      [`"shape":[1,2],"parameters":[${long}]`, 'parameters: '],
+    ]) {
+      const body = Buffer.from(`{"inputs":[{"name":"x","datatype":"INT64",${field}}]}`);
+      const answer = await rig.call('POST', '/v2/models/INT64/infer', { body });
+      expect([answer.status, answer.error]).toEqual([400, expect.stringContaining(message!)]);
+    }
+  });
+
   it('cannot carry what is not a number, half precision or bytes that are no text', async () => {
     const y = { outputs: [{ name: 'y' }] };
     const input = (datatype: Datatype, binary_data_size: number) => ({

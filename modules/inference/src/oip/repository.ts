@@ -1,6 +1,6 @@
-import { showValue } from '@holdfast/contracts';
 import type { Catalog, CatalogEntry, ModelState } from '../domain/catalog.ts';
 import { ApiError, wrong } from './api-error.ts';
+import { show } from './show.ts';
 
 /** States as clients of the model repository extension know them. */
 const STATES: Record<ModelState, 'READY' | 'LOADING' | 'UNLOADING' | 'UNAVAILABLE'> = {
@@ -21,7 +21,7 @@ const STATES: Record<ModelState, 'READY' | 'LOADING' | 'UNLOADING' | 'UNAVAILABL
 export function repositoryIndex(catalog: Catalog, body: unknown): unknown[] {
   const { ready = false } = objectOf(body) as { ready?: unknown };
   if (typeof ready !== 'boolean') {
-    throw wrong(`ready: ${showValue(ready)} is not allowed, must be true or false`);
+    throw wrong(`ready: ${show(ready)} is not allowed, must be true or false`);
   }
   return catalog
     .entries()
@@ -62,5 +62,5 @@ const nameOf = ({ identity, slot }: CatalogEntry): string => identity?.name ?? s
 
 function objectOf(value: unknown): object {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
-  throw wrong(`body: ${showValue(value)} is not allowed, must be an object`);
+  throw wrong(`body: ${show(value)} is not allowed, must be an object`);
 }

@@ -1,5 +1,6 @@
-import { type AssetReadings, type BundleManifest, showValue } from '@holdfast/contracts';
+import type { AssetReadings, BundleManifest } from '@holdfast/contracts';
 import { wrong } from './api-error.ts';
+import { show } from './show.ts';
 
 type Value = number | null;
 
@@ -101,7 +102,7 @@ const rowsOf = (rows: readonly unknown[], signals: readonly string[], path: stri
 
 function numberOf(value: unknown, path: string): Value {
   if (value === null || (typeof value === 'number' && Number.isFinite(value))) return value;
-  const found = value === undefined ? 'is missing' : `${showValue(value)} is not allowed`;
+  const found = value === undefined ? 'is missing' : `${show(value)} is not allowed`;
   throw wrong(`${path}: ${found}, must be a number or null`);
 }
 
@@ -119,19 +120,17 @@ function timesOf(
   }
   const wrongAt = times.findIndex((time) => !Number.isSafeInteger(time) || (time as number) < 0);
   if (wrongAt >= 0)
-    throw wrong(
-      `t[${wrongAt}]: ${showValue(times[wrongAt])} is not allowed, must be ms since 1970`,
-    );
+    throw wrong(`t[${wrongAt}]: ${show(times[wrongAt])} is not allowed, must be ms since 1970`);
   return (row) => times[row] as number;
 }
 
 function objectOf(value: unknown, path: string): Record<string, unknown> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value))
     return value as Record<string, unknown>;
-  throw wrong(`${path}: ${showValue(value)} is not allowed, must be an object`);
+  throw wrong(`${path}: ${show(value)} is not allowed, must be an object`);
 }
 
 function listOf(value: unknown, path: string): unknown[] {
   if (Array.isArray(value)) return value;
-  throw wrong(`${path}: ${showValue(value)} is not allowed, must be an array`);
+  throw wrong(`${path}: ${show(value)} is not allowed, must be an array`);
 }

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
-import { showValue } from '@holdfast/contracts';
 import { DATATYPE_BYTES, type Datatype, type Tensor, type TensorData } from '../domain/tensor.ts';
 import { wrong } from './api-error.ts';
+import { show } from './show.ts';
 import { packBytes, VIEWS } from './tensor-binary.ts';
 import { elementsOf, showShape } from './tensor-shape.ts';
 
@@ -11,7 +11,7 @@ type Numbers = Exclude<TensorData, readonly Uint8Array[]>;
 type Fill = (values: readonly unknown[], into: Numbers, at: number, where: string) => void;
 
 const refuse = (where: string, at: number, value: unknown, allowed: string) => {
-  const shown = typeof value === 'bigint' ? String(value) : showValue(value);
+  const shown = show(value);
   return wrong(`${where}: data: element ${at}: ${shown} is not allowed, must be ${allowed}`);
 };
 
@@ -21,13 +21,10 @@ const floats =
     const numbers = into as Float64Array;
     for (let index = 0; index < values.length; index += 1) {
       const value = values[index];
-      if (typeof value === 'number') {
-        numbers[at + index] = value;
+      if (typeof value === 'number' || typeof value === 'bigint') {
+        numbers[at + index] = Number(value);
         // Not so for infinity, which is what a number too large for the type has become.
         if (numbers[at + index]! - numbers[at + index]! === 0) continue;
-      } else if (typeof value === 'bigint') {
-        numbers[at + index] = Number(value);
-        continue;
       }
       throw refuse(where, at + index, value, `a number within ${name}`);
     }
@@ -94,7 +91,7 @@ export function fromJson(
   const { datatype, shape } = tensor;
   const elements = elementsOf(shape, datatype, where);
   if (!Array.isArray(data)) {
-    throw wrong(`${where}: data: ${showValue(data)} is not allowed, must be an array`);
+    throw wrong(`${where}: data: ${show(data)} is not allowed, must be an array`);
   }
   const leaves = leavesOf(data, shape, elements, where);
   if (datatype === 'BYTES') return packBytes(textBytes(leaves, where));
@@ -140,7 +137,7 @@ function leavesOf(
     if (flat >= 0) {
       const wanted = `must be an array for shape ${showShape(shape)}`;
       throw wrong(
-        `${where}: data: ${showValue(inner[flat])} at level ${dimension + 1} is not allowed, ${wanted}`,
+        `${where}: data: ${show(inner[flat])} at level ${dimension + 1} is not allowed, ${wanted}`,
       );
     }
     level = inner as (readonly unknown[])[];

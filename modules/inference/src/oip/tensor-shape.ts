@@ -1,6 +1,6 @@
-import { showValue } from '@holdfast/contracts';
 import { DATATYPE_BYTES, type Datatype } from '../domain/tensor.ts';
 import { wrong } from './api-error.ts';
+import { show } from './show.ts';
 
 /** Largest size of one dimension: ONNX Runtime counts further, but no body holds more. */
 const DIMENSION_MAX = 2 ** 31 - 1;
@@ -18,14 +18,14 @@ export const showShape = (shape: readonly number[]): string => `[${shape.join(',
 /** A shape as it came in. @throws ApiError 400; `where` names the tensor */
 export function readShape(value: unknown, where: string): number[] {
   if (!Array.isArray(value))
-    throw wrong(`${where}: shape ${showValue(value)} is not allowed, must be an array`);
+    throw wrong(`${where}: shape ${show(value)} is not allowed, must be an array`);
   if (value.length > RANK_MAX)
     throw wrong(`${where}: shape has ${value.length} dimensions, must be at most ${RANK_MAX}`);
   for (const [at, size] of value.entries()) {
     const whole = typeof size === 'number' && Number.isInteger(size);
     if (whole && size >= 0 && size <= DIMENSION_MAX) continue;
     const allowed = `must be a whole number from 0 to ${DIMENSION_MAX}`;
-    throw wrong(`${where}: shape[${at}]: ${showValue(size)} is not allowed, ${allowed}`);
+    throw wrong(`${where}: shape[${at}]: ${show(size)} is not allowed, ${allowed}`);
   }
   return value;
 }

@@ -8,6 +8,8 @@ export class FakeCatalog implements Catalog {
   /** Thrown by the next load or unload. */
   failNext: Error | undefined;
   readonly calls: string[] = [];
+  /** Of the models that are unloaded. */
+  readonly #runners = new Map<string, ModelRunner>();
 
   entries(): readonly CatalogEntry[] {
     return this.list;
@@ -21,18 +23,31 @@ export class FakeCatalog implements Catalog {
   }
 
   async load(name: string): Promise<void> {
-    this.#changed('load', name);
+    this.#called('load', name);
+    this.#change(name, (entry) => {
+      const runner = entry.runner ?? this.#runners.get(name);
+      return runner === undefined ? entry : { ...entry, state: 'ready', runner };
+    });
   }
 
   async unload(name: string): Promise<void> {
-    this.#changed('unload', name);
+    this.#called('unload', name);
+    this.#change(name, ({ runner, ...entry }) => {
+      if (runner !== undefined) this.#runners.set(name, runner);
+      return { ...entry, state: 'unloaded' };
+    });
   }
 
-  #changed(what: string, name: string): void {
+  #called(what: string, name: string): void {
     this.calls.push(`${what} ${name}`);
     const failure = this.failNext;
     this.failNext = undefined;
     if (failure !== undefined) throw failure;
+  }
+
+  #change(name: string, change: (entry: CatalogEntry) => CatalogEntry): void {
+    const at = this.list.findIndex(({ identity }) => identity?.name === name);
+    this.list[at] = change(this.list[at]!);
   }
 }
 
