@@ -38,7 +38,7 @@ afterEach(async () => {
 async function start(folder: string | undefined) {
   const sent: OutboundMessage[] = [];
   const host = {
-    env: { HOLDFAST_MODEL_DIR: folder },
+    env: { HOLDFAST_MODEL_DIR: folder, HOLDFAST_DATA_DIR: temporaryFolder('inference') },
     settings: settings.parse({}),
     log: silent,
     metrics: new Registry(),

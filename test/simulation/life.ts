@@ -3,10 +3,10 @@ import { fastify } from 'fastify';
 import { Registry } from 'prom-client';
 import { settings as forwarderSettings } from '../../modules/forwarder/src/config.ts';
 import { startForwarder } from '../../modules/forwarder/src/forwarder.ts';
-import type { LoadedModel } from '../../modules/inference/src/adapters/load-model.ts';
 import { settings as inferenceSettings } from '../../modules/inference/src/config.ts';
 import { Counts } from '../../modules/inference/src/counts.ts';
 import { InferencePipeline } from '../../modules/inference/src/pipeline.ts';
+import { routeOf } from '../../modules/inference/src/testing/a-route.ts';
 import { aManifest, aModel } from '../../modules/inference/src/testing/builders.ts';
 import { environment, settings as ingestSettings } from '../../modules/ingest/src/config.ts';
 import { startIngest } from '../../modules/ingest/src/start-ingest.ts';
@@ -176,7 +176,7 @@ function inference(host: ModuleHost<never, never>, options: WorldOptions): Runni
     { signals: [{ name: 'v', unit: '1' }], rows: options.windowRows },
     { levels: { warning: WARNING, alarm: ALARM } },
   );
-  const model = aModel(manifest) as LoadedModel;
+  const model = aModel(manifest);
   const counts: Counts = new Counts(host.metrics, () => pipeline.queued);
   const pipeline = new InferencePipeline({
     settings: host.settings,
@@ -184,8 +184,7 @@ function inference(host: ModuleHost<never, never>, options: WorldOptions): Runni
     clock: host.clock,
     log: host.log,
     counts,
-    model: () => model,
-    modelLost: () => undefined,
+    route: routeOf(() => model),
   });
   return {
     inputs: { readings: ({ body }) => pipeline.accept(body) },

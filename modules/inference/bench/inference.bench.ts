@@ -13,6 +13,7 @@ import { type LoadedModel, loadModel } from '../src/adapters/load-model.ts';
 import { settings } from '../src/config.ts';
 import { Counts } from '../src/counts.ts';
 import { InferencePipeline } from '../src/pipeline.ts';
+import { routeOf } from '../src/testing/a-route.ts';
 import { writeBundle } from '../src/testing/write-bundle.ts';
 
 const WORKER = new URL('../src/adapters/onnx-worker.ts', import.meta.url);
@@ -57,8 +58,7 @@ async function measure(
     clock: { monotonicMs: () => performance.now(), wallMs: () => Date.now() },
     log: quiet,
     counts,
-    model: () => model,
-    modelLost: (_, reason) => console.error(reason),
+    route: routeOf(() => model, console.error),
   });
   const run = async (ms: number): Promise<number> => {
     const before = counts.rows;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { modelKeys } from './models/model-trust.ts';
 import { modelsSetting } from './models/models-setting.ts';
+import { rolloutSetting } from './rollout/rollout-setting.ts';
 
 /** Variables of the inference module, beside those of every module. */
 export const environment = z.object({
@@ -24,6 +25,7 @@ export type Environment = z.output<typeof environment>;
 /** Twin settings of the inference module; `{}` is complete. */
 export const settings = z.object({
   models: modelsSetting,
+  rollout: rolloutSetting,
   queueBatchesMax: z
     .int()
     .min(1)

@@ -3,11 +3,11 @@ import { FakeClock, until } from '@holdfast/testkit';
 import type { OutboundMessage } from '@holdfast/transport';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Registry } from 'prom-client';
-import type { LoadedModel } from './adapters/load-model.ts';
 import { type Settings, settings as schema } from './config.ts';
 import { Counts } from './counts.ts';
 import type { Model } from './domain/score-batch.ts';
 import { InferencePipeline } from './pipeline.ts';
+import { routeOf } from './testing/a-route.ts';
 import { aBatch, aManifest, aModel, anAsset, FakeScorer } from './testing/builders.ts';
 
 const failure = (code: string, retry: string) => Object.assign(new Error(code), { code, retry });
@@ -39,11 +39,13 @@ function build(settings: Partial<Settings> = {}): InferencePipeline {
     clock,
     log: { error: warn, warn, info() {}, debug() {} },
     counts,
-    model: () => model as LoadedModel | undefined,
-    modelLost: (_, reason) => {
-      lost.push(reason);
-      model = undefined;
-    },
+    route: routeOf(
+      () => model,
+      (reason) => {
+        lost.push(reason);
+        model = undefined;
+      },
+    ),
   });
 }
 const scores = (): ScoresMessage[] =>

@@ -8,13 +8,15 @@ import {
   type ScoresMessage,
 } from '@holdfast/contracts';
 import type { Clock, Log, ModuleHost } from '@holdfast/module-host';
-import type { LoadedModel } from './adapters/load-model.ts';
 import type { Settings } from './config.ts';
 import type { Counts, DropReason } from './counts.ts';
 import { batchProblems } from './domain/batch-rules.ts';
-import { scoreBatch } from './domain/score-batch.ts';
+import { largestLookback } from './domain/route-models.ts';
 import { codeOf } from './errors.ts';
-import { ScoresSender } from './sender.ts';
+import { composeNotes } from './notes.ts';
+import { otherModelsIn } from './rollout/domain/score-roles.ts';
+import type { Route, Routed } from './rollout/route.ts';
+import { type Beside, ScoresSender } from './sender.ts';
 import { Turns } from './turns.ts';
 
 export interface PipelineOptions {
@@ -23,9 +25,8 @@ export interface PipelineOptions {
   clock: Clock;
   log: Log;
   counts: Counts;
-  model(): LoadedModel | undefined;
-  /** The model in use cannot score any more. */
-  modelLost(model: LoadedModel, reason: string): void;
+  /** Which models score a batch, and with what they are compared. */
+  route: Pick<Route, 'roles' | 'score'>;
 }
 
 /** A message as it waits. */
@@ -70,9 +71,13 @@ export class InferencePipeline {
     this.#startNext();
   }
 
-  /** Tells ingest how many earlier rows the model needs. Never rejects: the next batch without them asks again. */
+  /**
+   * Tells ingest how many earlier rows the models need, canaries and shadows too. Never rejects: the next batch without
+   * them asks again.
+   */
   async demand(): Promise<void> {
-    const model = this.#options.model();
+    const { actives, canaries, shadows } = this.#options.route.roles;
+    const model = largestLookback([...actives, ...canaries, ...shadows])?.model;
     if (model === undefined || lookbackOf(model.manifest) === 0) return;
     this.#demandedMs = this.#options.clock.monotonicMs();
     const message: DemandsMessage = {
@@ -127,11 +132,12 @@ export class InferencePipeline {
     if (batch === undefined) return;
     const { turn, leave } = this.#sender.enter(batch.stream);
     try {
-      const scores = await this.#score(batch);
-      if (scores === undefined) return;
+      const routed = await this.#score(batch);
+      if (routed === undefined) return;
+      const { message: scores } = routed;
       counts.composed((clock.monotonicMs() - startMs) / 1_000);
       await turn;
-      await this.#sender.send(scores, { lost });
+      await this.#sender.send(scores, this.#beside(routed, lost));
       counts.sent(rowsOf(scores));
     } catch (error) {
       this.#drop(this.#stopped ? 'stopped' : 'send-failed');
@@ -166,27 +172,31 @@ export class InferencePipeline {
     return undefined;
   }
 
-  /** Undefined when the batch was made with too little lookback: a demand is sent and ingest sends it again. */
-  async #score(batch: ReadingsMessage): Promise<ScoresMessage | undefined> {
-    const model = this.#options.model();
-    if (model !== undefined && batch.lookback < lookbackOf(model.manifest)) {
+  /**
+   * Undefined when the batch was made with too little lookback for an active model: a demand is sent and ingest sends it
+   * again. A canary or shadow waits for its lookback meanwhile.
+   */
+  async #score(batch: ReadingsMessage): Promise<Routed | undefined> {
+    const { route, clock } = this.#options;
+    const active = largestLookback(route.roles.actives)?.model;
+    if (active !== undefined && batch.lookback < lookbackOf(active.manifest)) {
       this.#drop('lookback');
-      const sinceMs = this.#options.clock.monotonicMs() - this.#demandedMs;
+      const sinceMs = clock.monotonicMs() - this.#demandedMs;
       if (sinceMs >= this.settings.demandEveryMs) void this.demand();
       return undefined;
     }
     const { windowsPerRunMax } = this.settings;
-    const options = { windowsPerRunMax, turn: () => this.#turns.next() };
-    try {
-      return await scoreBatch(batch, model, options);
-    } catch (error) {
-      if (codeOf(error) !== 'SCORER_UNAVAILABLE' || model === undefined) throw error;
-      const current = this.#options.model();
-      // Another model has taken its place, or nobody knows yet that this one is gone.
-      if (current !== undefined && current !== model) return this.#score(batch);
-      this.#options.modelLost(model, (error as Error).message);
-      return scoreBatch(batch, undefined, options);
-    }
+    const busy = this.#queue.length > 0;
+    return route.score(batch, { windowsPerRunMax, turn: () => this.#turns.next(), busy });
+  }
+
+  /** What goes with the scores: models that are not the message's own. */
+  #beside({ others }: Routed, lost: string | undefined): Beside {
+    return {
+      lost,
+      models: (part) => otherModelsIn(part, others),
+      notes: (_, models) => composeNotes({ models }, () => undefined),
+    };
   }
 
   #drop(reason: DropReason): void {

@@ -1,10 +1,16 @@
 import { LOST_PROPERTY } from '@holdfast/contracts';
 import type { ModuleHost, RunningModule } from '@holdfast/module-host';
+import type { LoadedModel } from './adapters/load-model.ts';
 import type { Environment, Settings } from './config.ts';
 import { Counts } from './counts.ts';
+import type { RouteModels } from './domain/route-models.ts';
+import type { Model } from './domain/score-batch.ts';
 import { ModelSlot } from './model-slot.ts';
 import { modelTrustOf } from './models/model-trust.ts';
 import { InferencePipeline } from './pipeline.ts';
+import { Rollout } from './rollout/rollout.ts';
+import { Route } from './rollout/route.ts';
+import { ShadowRuns } from './rollout/shadow-runs.ts';
 
 const FLUSH_MS_MAX = 8_000;
 
@@ -25,14 +31,25 @@ export async function startInference(
     },
     onRestart: () => counts.workerRestarted(),
   });
+  const models = modelsOf(slot);
+  const rollout = new Rollout({
+    ...{ setting: host.settings.rollout, models, folder: env.HOLDFAST_DATA_DIR },
+    ...{ clock, log, metrics: host.metrics },
+  });
+  const route = new Route({
+    models,
+    shadows: new ShadowRuns(({ scorer }) => scorer),
+    setting: () => pipeline.settings.rollout,
+    lost: ({ model }, reason) => slot.lost(model as LoadedModel, reason),
+    observe: (comparison) => rollout.observe(comparison),
+  });
   const pipeline = new InferencePipeline({
     settings: host.settings,
     send: (message) => host.send(message),
     clock,
     log,
     counts,
-    model: () => slot.model,
-    modelLost: (model, reason) => slot.lost(model, reason),
+    route,
   });
   await slot.load(host.settings.intraOpNumThreads);
   return {
@@ -42,6 +59,7 @@ export async function startInference(
     apply: (settings) => {
       const reload = settings.intraOpNumThreads !== pipeline.settings.intraOpNumThreads;
       pipeline.settings = settings;
+      rollout.setting = settings.rollout;
       if (reload) void slot.load(settings.intraOpNumThreads);
     },
     status: () => ({
@@ -55,6 +73,7 @@ export async function startInference(
       dropped: counts.dropped,
       queued: pipeline.queued,
       workerRestarts: counts.workerRestarts,
+      rollout: rollout.status(),
     }),
     flush: async () => {
       await Promise.race([pipeline.idle(), elapsed(FLUSH_MS_MAX)]);
@@ -64,8 +83,21 @@ export async function startInference(
     onConnected: () => void pipeline.demand(),
     stop: async () => {
       await pipeline.stop();
+      rollout.close();
       await slot.close();
     },
+  };
+}
+
+/** The one model of the slot as the only active one. */
+function modelsOf(slot: ModelSlot): RouteModels<Model> {
+  const known = { slot: 'mounted', role: 'active' as const, share: 0, sinceMs: 0 };
+  return {
+    actives: () => (slot.model === undefined ? [] : [{ ...known, model: slot.model }]),
+    canaries: () => [],
+    shadows: () => [],
+    promote: () => false,
+    rollBack: () => false,
   };
 }
 

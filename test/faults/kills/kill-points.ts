@@ -159,17 +159,17 @@ export const KILL_POINTS: readonly KillPoint[] = [
   }),
   point(5, 'after', 'score', {
     ...SCORING,
-    ...{ anchor: 'const scores = await this.#score(batch);', place: 'before' },
+    ...{ anchor: 'const routed = await this.#score(batch);', place: 'before' },
   }),
 
   point(6, 'before', 'send', {
     ...SCORING,
-    ...{ anchor: 'await this.#sender.send(scores, { lost });', place: 'before' },
+    ...{ anchor: 'await this.#sender.send(scores, this.#beside(routed, lost));', place: 'before' },
   }),
   ...storing(6, 'scores'),
   point(6, 'after', 'sent', {
     ...SCORING,
-    ...{ anchor: 'await this.#sender.send(scores, { lost });', place: 'behind' },
+    ...{ anchor: 'await this.#sender.send(scores, this.#beside(routed, lost));', place: 'behind' },
   }),
 
   ...delivering(7, 'scores'),

@@ -46,6 +46,26 @@ export function assign<Model extends Known>(
   };
 }
 
+/** Assets of a batch that meet the same models, by their indexes; each model runs once for them, on equal terms. */
+export interface Group<Model> extends Assignment<Model> {
+  readonly indexes: number[];
+}
+
+export function groupsOf<Model extends Known>(
+  assets: readonly { asset: string; signals: readonly string[] }[],
+  roles: ModelRoles<Model>,
+): Group<Model>[] {
+  const groups = new Map<string, Group<Model>>();
+  for (const [index, asset] of assets.entries()) {
+    const { active, canary, shadows } = assign(asset, roles);
+    const key = [active, canary, ...shadows].map((one) => one?.slot).join('\n');
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { active, canary, shadows, indexes: [index] });
+    else group.indexes.push(index);
+  }
+  return [...groups.values()];
+}
+
 const takes = ({ slot, share, model }: SlotModel<Known>, asset: string): boolean =>
   placeOf(asset, `${slot}\n${model.identity.digest}`) < share;
 
