@@ -51,6 +51,11 @@ export interface RunningModule<Settings> {
   status(): Record<string, unknown>;
   /** For method `flush`: writes out what waits for a timer (open rollups, partial batches); resolves when done. */
   flush(): Promise<Record<string, unknown>>;
+  /**
+   * The module's own reported properties, beside `holdfast`: cheap, and within the limits of a twin. Looked at every few
+   * seconds and sent when they differ, so nothing in it may change all the time. A key that has to go is null.
+   */
+  reported?(): Record<string, unknown>;
   /** Empty when the module can do its work, else what is missing, as a sentence. */
   notReady(): string | undefined;
   onConnected?(): void;

@@ -3,8 +3,8 @@ import type { RunningModule } from './port.ts';
 import type { Reporter } from './reporter.ts';
 import type { SettingsKeeper } from './settings.ts';
 
-/** How often readiness is looked at for the reported properties. */
-const READINESS_MS = 2_000;
+/** How often readiness and the module's own properties are looked at: what changes in between is sent once. */
+const LOOK_MS = 2_000;
 
 export interface Reporting {
   set(): void;
@@ -12,7 +12,10 @@ export interface Reporting {
   stop(): void;
 }
 
-/** Keeps verdict on the settings and readiness in the reported properties, the latter also when it changes by itself. */
+/**
+ * Keeps verdict on the settings, readiness and what the module itself reports in the reported properties, the last two
+ * also when they change by themselves.
+ */
 export function reporting<Settings extends z.ZodObject>(from: {
   definition: { name: string; version: string };
   running: RunningModule<z.output<Settings>>;
@@ -20,18 +23,17 @@ export function reporting<Settings extends z.ZodObject>(from: {
   reporter: Reporter;
 }): Reporting {
   const { definition, running, settings, reporter } = from;
-  let reported: string | undefined;
+  let reported = '';
   const set = (): void => {
     if (settings.verdict === undefined) return;
-    reported = running.notReady();
+    const now = saidBy(running);
+    reported = JSON.stringify(now);
     const report = reportOf(definition, settings.verdict);
-    reporter.set({
-      holdfast: { ...report, notReady: reported?.slice(0, NOT_READY_LENGTH_MAX) ?? null },
-    });
+    reporter.set({ holdfast: { ...report, notReady: now.notReady }, ...now.own });
   };
   const watch = setInterval(() => {
-    if (running.notReady() !== reported) set();
-  }, READINESS_MS);
+    if (JSON.stringify(saidBy(running)) !== reported) set();
+  }, LOOK_MS);
   watch.unref();
   return {
     set,
@@ -45,6 +47,11 @@ export function reporting<Settings extends z.ZodObject>(from: {
 
 /** A reported string value may have 4 KiB. */
 const NOT_READY_LENGTH_MAX = 1_000;
+
+const saidBy = (running: RunningModule<never>) => ({
+  notReady: running.notReady()?.slice(0, NOT_READY_LENGTH_MAX) ?? null,
+  own: running.reported?.() ?? {},
+});
 
 function reportOf(
   definition: { name: string; version: string },

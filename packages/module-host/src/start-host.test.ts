@@ -129,6 +129,17 @@ describe('module host', () => {
     expect(hub.reported('demo')).toMatchObject({ holdfast: { settings: { verdict: 'accepted' } } });
   });
 
+  it('reports what the module says about itself, and again when that changes', async () => {
+    const models: Record<string, unknown> = { pump: { state: 'fetching' } };
+    const { hub } = await start({ module: () => ({ reported: () => ({ models }) }) });
+    await until(() => 'holdfast' in hub.reported('demo'));
+    expect(hub.reported('demo')).toMatchObject({ models: { pump: { state: 'fetching' } } });
+    models.pump = null;
+    models.fan = { state: 'ready' };
+    await until(() => JSON.stringify(hub.reported('demo')).includes('ready'));
+    expect(hub.reported('demo').models).toEqual({ fan: { state: 'ready' } });
+  });
+
   it('answers ping, status and flush, and the methods of the module', async () => {
     const { hub } = await start({
       module: () => ({ methods: { rewind: (payload) => ({ status: 202, payload }) } }),
