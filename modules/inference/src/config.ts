@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { modelCredentials } from './models/model-source.ts';
 import { modelKeys } from './models/model-trust.ts';
 import { modelsSetting } from './models/models-setting.ts';
 import { rolloutSetting } from './rollout/rollout-setting.ts';
@@ -19,6 +20,14 @@ export const environment = z.object({
     .describe(
       'Whether a model without a signature is accepted; required if there are keys, else optional',
     ),
+  HOLDFAST_MODEL_CREDENTIALS: modelCredentials
+    .optional()
+    .describe('Who to be at the sources of models: JSON by host, see "Where models come from"'),
+  HOLDFAST_MODEL_CA: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Certificates (PEM) to trust at the sources of models, beside the usual ones'),
 });
 export type Environment = z.output<typeof environment>;
 
@@ -26,6 +35,27 @@ export type Environment = z.output<typeof environment>;
 export const settings = z.object({
   models: modelsSetting,
   rollout: rolloutSetting,
+  modelRunMsMax: z
+    .number()
+    .positive()
+    .optional()
+    .describe('A new model whose run of one window takes longer is refused, in ms'),
+  modelMemoryMbMax: z
+    .number()
+    .positive()
+    .optional()
+    .describe('A new model by which the memory grows more is refused, in MB'),
+  modelStoreMbMax: z
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .default(1_024)
+    .describe('Room on disk for models that nothing needs at the moment, in MB; the newest stay'),
+  modelAllowHttp: z
+    .array(z.string().min(1).max(260))
+    .max(16)
+    .default([])
+    .describe('Hosts (`host` or `host:port`) that models may come from without TLS'),
   queueBatchesMax: z
     .int()
     .min(1)

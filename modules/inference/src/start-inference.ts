@@ -1,12 +1,10 @@
 import { LOST_PROPERTY } from '@holdfast/contracts';
 import type { ModuleHost, RunningModule } from '@holdfast/module-host';
-import type { LoadedModel } from './adapters/load-model.ts';
 import type { Environment, Settings } from './config.ts';
 import { Counts } from './counts.ts';
-import type { RouteModels } from './domain/route-models.ts';
-import type { Model } from './domain/score-batch.ts';
-import { ModelSlot } from './model-slot.ts';
-import { modelTrustOf } from './models/model-trust.ts';
+import { modelMethods } from './models/model-methods.ts';
+import { openModelSet } from './models/open-model-set.ts';
+import { wantedModels } from './models/wanted-models.ts';
 import { InferencePipeline } from './pipeline.ts';
 import { Rollout } from './rollout/rollout.ts';
 import { Route } from './rollout/route.ts';
@@ -21,17 +19,13 @@ export async function startInference(
 ): Promise<RunningModule<Settings>> {
   const { env, log, clock } = host;
   const counts = new Counts(host.metrics, () => pipeline.queued);
-  const slot = new ModelSlot({
-    folder: env.HOLDFAST_MODEL_DIR,
-    trust: modelTrustOf(env),
-    workerUrl: worker,
-    log,
+  const wanted = (settings: Settings) => wantedModels(settings.models, env.HOLDFAST_MODEL_DIR);
+  const models = openModelSet(host, {
+    ...{ worker, counts, settings: () => pipeline.settings },
     onChange: () => {
       if (host.connected()) void pipeline.demand();
     },
-    onRestart: () => counts.workerRestarted(),
   });
-  const models = modelsOf(slot);
   const rollout = new Rollout({
     ...{ setting: host.settings.rollout, models, folder: env.HOLDFAST_DATA_DIR },
     ...{ clock, log, metrics: host.metrics },
@@ -40,7 +34,7 @@ export async function startInference(
     models,
     shadows: new ShadowRuns(({ scorer }) => scorer),
     setting: () => pipeline.settings.rollout,
-    lost: ({ model }, reason) => slot.lost(model as LoadedModel, reason),
+    lost: ({ model }, reason) => models.lost(model, reason),
     observe: (comparison) => rollout.observe(comparison),
   });
   const pipeline = new InferencePipeline({
@@ -51,7 +45,7 @@ export async function startInference(
     counts,
     route,
   });
-  await slot.load(host.settings.intraOpNumThreads);
+  await models.start(wanted(host.settings), host.settingsVersion !== 0);
   return {
     inputs: {
       readings: (message) => pipeline.accept(message.body, message.properties[LOST_PROPERTY]),
@@ -60,11 +54,14 @@ export async function startInference(
       const reload = settings.intraOpNumThreads !== pipeline.settings.intraOpNumThreads;
       pipeline.settings = settings;
       rollout.setting = settings.rollout;
-      if (reload) void slot.load(settings.intraOpNumThreads);
+      models.want(wanted(settings));
+      if (reload) models.renew();
     },
     status: () => ({
-      model: slot.model?.identity ?? null,
-      ...(slot.problem === undefined ? {} : { modelProblem: slot.problem }),
+      model: models.actives()[0]?.model.identity ?? null,
+      ...(models.problem() === undefined ? {} : { modelProblem: models.problem() }),
+      models: models.status(),
+      modelCounts: models.counts.status(),
       batches: counts.batches,
       rows: counts.rows,
       scored: counts.scored,
@@ -79,25 +76,18 @@ export async function startInference(
       await Promise.race([pipeline.idle(), elapsed(FLUSH_MS_MAX)]);
       return { queued: pipeline.queued };
     },
-    notReady: () => (slot.problem === undefined ? undefined : `no model: ${slot.problem}`),
+    methods: modelMethods(models),
+    reported: () => ({ models: models.reported() }),
+    notReady: () => {
+      const problem = models.problem();
+      return problem === undefined ? undefined : `no model: ${problem}`;
+    },
     onConnected: () => void pipeline.demand(),
     stop: async () => {
       await pipeline.stop();
       rollout.close();
-      await slot.close();
+      await models.close();
     },
-  };
-}
-
-/** The one model of the slot as the only active one. */
-function modelsOf(slot: ModelSlot): RouteModels<Model> {
-  const known = { slot: 'mounted', role: 'active' as const, share: 0, sinceMs: 0 };
-  return {
-    actives: () => (slot.model === undefined ? [] : [{ ...known, model: slot.model }]),
-    canaries: () => [],
-    shadows: () => [],
-    promote: () => false,
-    rollBack: () => false,
   };
 }
 

@@ -19,6 +19,15 @@ export const BundleManifest = z.strictObject({
     .strictObject({ warning: z.number(), alarm: z.number() })
     .refine((levels) => levels.warning < levels.alarm, { error: 'warning must be below alarm' }),
   opset: z.int().min(7).max(26),
+  /** What the model may cost on the machine that loads it; one that costs more is refused there. */
+  budget: z
+    .strictObject({
+      /** One run of one window, in ms. */
+      runMs: z.number().positive().optional(),
+      /** Growth of the resident memory by loading and warming up, in MB. */
+      memoryMb: z.number().positive().optional(),
+    })
+    .optional(),
   /** SHA-256 of every other file of the bundle, `<file>: sha256:<hex>`. */
   files: z.record(z.string(), z.string().regex(/^sha256:[0-9a-f]{64}$/)),
 });

@@ -6,6 +6,7 @@ import {
   NO_KEYS,
   type TrustPolicy,
   tensorProblems,
+  type VerifiedBundle,
   verifyBundle,
 } from '@holdfast/model-bundle';
 import type { z } from 'zod';
@@ -19,6 +20,8 @@ export interface LoadedModel {
   readonly scorer: OnnxScorer;
   /** Id of the trusted key that signed the bundle; undefined where none is asked for. */
   readonly signedBy: string | undefined;
+  /** Ends the worker. Idempotent. */
+  close(): Promise<void>;
 }
 
 /**
@@ -27,14 +30,18 @@ export interface LoadedModel {
  * @throws BundleError
  */
 export async function loadModel(options: {
-  folder: string;
+  /** A folder, or what was verified already. */
+  folder: string | VerifiedBundle;
   /** @default no keys: signatures are not looked at */
   trust?: TrustPolicy;
   workerUrl: URL;
   intraOpNumThreads: number;
   onRestart(reason: string): void;
+  onStep?(step: 'loading' | 'checking'): void;
 }): Promise<LoadedModel> {
-  const bundle = await verifyBundle(options.folder, options.trust ?? NO_KEYS);
+  const { folder, trust = NO_KEYS, onStep } = options;
+  const bundle = typeof folder === 'string' ? await verifyBundle(folder, trust) : folder;
+  onStep?.('loading');
   const { inputs, outputs } = bundle.manifest;
   const [score, contributions] = outputNames(outputs);
   const scorer = await OnnxScorer.start({
@@ -54,6 +61,7 @@ export async function loadModel(options: {
     });
   });
   try {
+    onStep?.('checking');
     const problems = tensorProblems(bundle.manifest, scorer);
     if (problems.length > 0) throw BundleError.of('BUNDLE_TENSORS', 'model.json', problems);
     await checkGolden(bundle, scorer);
@@ -62,7 +70,7 @@ export async function loadModel(options: {
     throw error;
   }
   const { identity, manifest, signedBy } = bundle;
-  return { identity, manifest, scorer, signedBy };
+  return { identity, manifest, scorer, signedBy, close: () => scorer.close() };
 }
 
 async function checkGolden({ golden }: ModelBundle, scorer: OnnxScorer): Promise<void> {

@@ -1,6 +1,14 @@
 import type { ModelIdentity } from '@holdfast/contracts';
 import type { ModelRole } from './catalog.ts';
-import { isOver, NO_SLOTS, type Place, type Slot, type Slots, type Source } from './slot.ts';
+import {
+  isOver,
+  NO_SLOTS,
+  type Place,
+  type Slot,
+  type Slots,
+  type Source,
+  type Wanted,
+} from './slot.ts';
 
 /** A bundle that served: enough to have it serve again at once. */
 export interface Good {
@@ -81,15 +89,20 @@ export function restore(remembered: Remembered, nowMs: number): Slots {
           sinceMs: previous.adoptedMs,
           tries: 0,
         },
-        next: keptOut && { ...withoutUndefined(keptOut), state: 'rolled-back', tries: 0 },
+        next: keptOut && { ...keptOut, state: 'rolled-back', tries: 0 },
       },
     ];
   });
   return { ...NO_SLOTS, byName: new Map(entries) };
 }
 
-const withoutUndefined = ({ identity, ...rest }: KeptOut) =>
-  identity === undefined ? rest : { ...rest, identity };
+/** The last good set as if the twin wanted it: for as long as the twin has not said anything. */
+export function wantedAgain(remembered: Remembered): Record<string, Wanted> {
+  const entries = Object.entries(remembered).flatMap(([name, { good, wantedRole: role, share }]) =>
+    good === undefined ? [] : [[name, { source: good.source, role, share }] as const],
+  );
+  return Object.fromEntries(entries);
+}
 
 /** Digests that the store must keep: of what serves, is on its way, or may come back. */
 export function digestsInUse({ byName }: Slots): Set<string> {

@@ -1,4 +1,4 @@
-import type { BundleManifest } from '@holdfast/contracts';
+import { type BundleManifest, lookbackOf } from '@holdfast/contracts';
 import type { ModelRole } from './catalog.ts';
 
 /** A model that is ready, with what its slot says about it. `Model` is what the caller scores with. */
@@ -63,9 +63,11 @@ export function largestLookback<Model extends HasManifest>(
 ): SlotModel<Model> | undefined {
   let largest: SlotModel<Model> | undefined;
   for (const one of models) {
-    if (largest === undefined || rowsOf(one) > rowsOf(largest)) largest = one;
+    if (
+      largest === undefined ||
+      lookbackOf(one.model.manifest) > lookbackOf(largest.model.manifest)
+    )
+      largest = one;
   }
   return largest;
 }
-
-const rowsOf = ({ model }: SlotModel<HasManifest>): number => model.manifest.inputs.rows;

@@ -29,7 +29,7 @@ export type SlotEvent =
   | { kind: 'revert'; slot: string; reason: string }
   | { kind: 'unload'; slot: string; reason: string }
   /** Loads every model again beside itself, or one that was unloaded. */
-  | { kind: 'renew'; slot?: string };
+  | { kind: 'renew'; slot?: string; fetch?: boolean };
 
 /** What is to be done about it. */
 export type Effect =

@@ -35,7 +35,8 @@ export function onSlot(
       return { ...slot, draining: slot.draining.filter(({ load }) => load !== event.load) };
     case 'promote': {
       const known = isReady(slot) && slot.current?.identity?.digest === event.digest;
-      return known && slot.role !== 'active' ? { ...slot, promoted: true } : slot;
+      const tried = slot.role === 'canary' || slot.role === 'shadow';
+      return known && tried ? { ...slot, promoted: true } : slot;
     }
     case 'roll-back':
       return rolledBack(slot, event, nowMs, effects);
@@ -57,7 +58,7 @@ export function onSlot(
       if (slot.current?.state === 'unloaded') {
         return { ...slot, current: restarted(slot.current, nowMs) };
       }
-      return isReady(slot) ? { ...slot, stale: true } : slot;
+      return isReady(slot) ? { ...slot, stale: event.fetch === true ? 'fetch' : 'reload' } : slot;
   }
 }
 
@@ -97,7 +98,8 @@ function stopped(
 }
 
 function stepped(place: Place, event: Extract<SlotEvent, { kind: 'step' }>, nowMs: number): Place {
-  const { code: _, reason: __, percent: ___, ...kept } = place;
+  // Why the last try failed stays to be seen until there is something newer to say.
+  const { percent: _, ...kept } = place;
   const { state, identity = place.identity, percent } = event;
   return {
     ...kept,
@@ -158,7 +160,7 @@ const goodOf = (before: Place | undefined, { previous }: Slot): Place | undefine
 
 function onRenewal(slot: Slot, event: JobEvent, nowMs: number, effects: Effect[]): Slot {
   if (event.kind === 'step') return slot;
-  const free = { ...slot, job: undefined, stale: false };
+  const free: Slot = { ...slot, job: undefined, stale: false };
   const current = slot.current!;
   if (event.kind !== 'done') return { ...free, current: { ...current, reason: event.reason } };
   const same = current.identity?.digest === event.identity.digest;
@@ -174,7 +176,7 @@ function drain(slot: Slot, nowMs: number, effects: Effect[]): Slot {
   return { ...slot, draining: [...slot.draining, { load, identity, sinceMs: nowMs }] };
 }
 
-const restarted = ({ load: _, code: __, reason: ___, ...place }: Place, nowMs: number): Place => ({
+const restarted = ({ load: _, ...place }: Place, nowMs: number): Place => ({
   ...place,
   state: 'waiting',
   sinceMs: nowMs,
@@ -183,7 +185,7 @@ const restarted = ({ load: _, code: __, reason: ___, ...place }: Place, nowMs: n
 function retried(slot: Slot, byHand: boolean, nowMs: number): Slot {
   const again = (place: Place | undefined): Place | undefined => {
     if (place === undefined) return undefined;
-    if (byHand && isOver(place)) return { ...restarted(place, nowMs), tries: 0 };
+    if (byHand && isOver(place)) return aPlace(place.source, nowMs);
     return place.state === 'failed' ? restarted(place, nowMs) : place;
   };
   return { ...slot, current: again(slot.current), next: again(slot.next) };

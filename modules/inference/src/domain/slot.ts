@@ -5,8 +5,8 @@ import type { ModelRole, ModelState } from './catalog.ts';
 export interface Source {
   readonly ref: string;
   /** Of the bundle; undefined: whatever is there. */
-  readonly digest?: string;
-  /** Loaded from its own folder and never copied: the folder of HOLDFAST_MODEL_DIR. */
+  readonly digest?: string | undefined;
+  /** `ref` is a folder that is used where it is and never copied: the folder of HOLDFAST_MODEL_DIR. */
   readonly inPlace: boolean;
 }
 
@@ -31,7 +31,7 @@ export interface Place {
   readonly reason?: string;
   /** Of the download, in steps of ten. */
   readonly percent?: number;
-  readonly identity?: ModelIdentity;
+  readonly identity?: ModelIdentity | undefined;
   /** The job that loaded it; there exactly while it is ready. */
   readonly load?: number;
   /** With a bundle that comes back by hand: the one that it replaces, which is then kept out. */
@@ -58,8 +58,8 @@ export interface Slot {
   /** The twin names it. One that it names no more goes on until what it wants instead is ready. */
   readonly wanted: boolean;
   readonly promoted: boolean;
-  /** The current model is to be loaded again beside itself. */
-  readonly stale: boolean;
+  /** The current model is to be loaded again beside itself, from the disk or from its source. */
+  readonly stale: false | 'reload' | 'fetch';
   readonly current?: Place | undefined;
   readonly next?: Place | undefined;
   /** What served before `current`. */

@@ -108,7 +108,8 @@ function begin(slot: Slot, id: number, nowMs: number, effects: Effect[]): Slot {
     }
   }
   const place = of === 'renewal' ? free.current! : free[of]!;
-  const digest = place.source.digest ?? (of === 'renewal' ? undefined : place.identity?.digest);
+  const afresh = of === 'renewal' && slot.stale === 'fetch';
+  const digest = place.source.digest ?? (afresh ? undefined : place.identity?.digest);
   effects.push({ kind: 'start', slot: slot.name, job: id, source: place.source, digest });
   return { ...free, job: { id, of } };
 }

@@ -22,7 +22,7 @@ describe('the setting models', () => {
   it('takes several active models, a canary with its share, a shadow and one to serve', () => {
     const models = {
       pump: slot(),
-      fan: slot({ ref: 'file:/media/usb/fan', digest: undefined }),
+      fan: slot({ ref: '/media/usb/fan', digest: undefined }),
       next: slot({ role: 'canary', share: 0.25 }),
       trial: slot({ role: 'shadow' }),
       camera: slot({ role: 'serve' }),
@@ -39,7 +39,7 @@ describe('the setting models', () => {
     [
       'a download that nothing identifies',
       { pump: slot({ digest: undefined }) },
-      'models.pump.digest: is missing, must be sha256:<hex> unless the ref is a file: one',
+      'models.pump.digest: is missing, must be sha256:<hex> unless the ref is a folder',
     ],
     [
       'a candidate with nothing to compare it with',
@@ -48,8 +48,13 @@ describe('the setting models', () => {
     ],
     [
       'a folder that is relative to nowhere',
-      { pump: slot({ ref: 'file:model' }) },
-      'models.pump.ref: "file:model" is not allowed, must be an absolute path',
+      { pump: slot({ ref: 'model' }) },
+      'models.pump.ref: "model" must be an absolute path',
+    ],
+    [
+      'a source of an unknown kind',
+      { pump: slot({ ref: 'ftp://models.example/pump' }) },
+      'must be a path, file:///path, https://host/path',
     ],
     ['the name of the mounted folder', { mounted: slot() }, 'must not be "mounted"'],
     ['a name that a twin key cannot have', { 'a.b': slot() }, 'must be letters, digits, _ and -'],

@@ -1,3 +1,4 @@
+import { isSourceError, parseRef } from '@holdfast/model-bundle';
 import { z } from 'zod';
 
 /** Slots in one twin: each is a model in memory, and has its place in the reported properties. */
@@ -24,7 +25,7 @@ const Slot = z.strictObject({
     .string()
     .min(1)
     .max(1_024)
-    .describe('Where the bundle comes from, for example `file:/media/usb/pump-loop`'),
+    .describe('Where the bundle comes from, for example `/media/usb/pump-loop`'),
   digest: z
     .string()
     .regex(/^sha256:[0-9a-f]{64}$/, { error: 'must be sha256: and 64 hexadecimal digits' })
@@ -56,12 +57,12 @@ export const modelsSetting = z
       if (share !== undefined && role !== 'canary') {
         refuse([name, 'share'], 'must be left out unless the role is "canary"', share);
       }
-      if (digest === undefined && !ref.startsWith('file:')) {
-        refuse([name, 'digest'], 'is missing, must be sha256:<hex> unless the ref is a file: one');
+      const local = /^(file:)?\//.test(ref);
+      if (digest === undefined && !local) {
+        refuse([name, 'digest'], 'is missing, must be sha256:<hex> unless the ref is a folder');
       }
-      if (ref.startsWith('file:') && !ref.startsWith('file:/')) {
-        refuse([name, 'ref'], 'must be an absolute path, file:/<folder>', ref);
-      }
+      const problem = refProblem(ref, local);
+      if (problem !== undefined) refuse([name, 'ref'], problem);
       if ((role === 'canary' || role === 'shadow') && !compares) {
         refuse([name, 'role'], 'must be "active" or "serve" while no slot is active', role);
       }
@@ -71,6 +72,17 @@ export const modelsSetting = z
   .describe(
     'Models by slot: `{ref, digest, role, share}`, see "Life of a model"; empty: the folder of HOLDFAST_MODEL_DIR alone',
   );
+
+/** Says which ref is meant by itself, without what may be secret in it. */
+function refProblem(ref: string, local: boolean): string | undefined {
+  try {
+    const { kind } = parseRef(ref);
+    return kind === 'folder' && !local ? `"${ref}" must be an absolute path` : undefined;
+  } catch (error) {
+    if (!isSourceError(error)) throw error;
+    return error.message.replace(`${error.code}: `, '');
+  }
+}
 
 /** Share of the assets that go to a canary; 0 for every other role. */
 export const shareOf = ({ role, share }: SlotSetting): number =>
