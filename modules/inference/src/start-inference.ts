@@ -24,6 +24,8 @@ export async function startInference(
     ...{ worker, counts, settings: () => pipeline.settings },
     onChange: () => {
       if (host.connected()) void pipeline.demand();
+      // A decision that could not be done yet may be now. Not within the change itself.
+      queueMicrotask(() => rollout.settle());
     },
   });
   const rollout = new Rollout({
@@ -77,7 +79,7 @@ export async function startInference(
       return { queued: pipeline.queued };
     },
     methods: modelMethods(models),
-    reported: () => ({ models: models.reported() }),
+    reported: () => ({ models: models.reported(), rollout: rollout.lastDecisions() }),
     notReady: () => {
       const problem = models.problem();
       return problem === undefined ? undefined : `no model: ${problem}`;

@@ -3,7 +3,7 @@ import type { ModelIdentity } from '@holdfast/contracts';
 import type { Clock, Log } from '@holdfast/module-host';
 import type { Registry } from 'prom-client';
 import { digestsInUse, remember, restore, wantedAgain } from '../domain/remembered.ts';
-import { NO_SLOTS, type Slots, type Wanted } from '../domain/slot.ts';
+import { NO_SLOTS, roleOf, type Slots, type Wanted } from '../domain/slot.ts';
 import type { Effect, SlotEvent } from '../domain/slot-events.ts';
 import { reduce } from '../domain/slots.ts';
 import { ModelCounts } from './model-counts.ts';
@@ -45,7 +45,7 @@ export interface SlotKeeperOptions<Model extends SetModel>
   retryMs?: number;
   /** @default 2 s */
   graceMs?: number;
-  /** Another model, or none, serves somewhere. */
+  /** Another model, or none, serves somewhere, or one counts as something else. */
   onChange(): void;
 }
 
@@ -64,6 +64,7 @@ export class SlotKeeper<Model extends SetModel> {
   readonly #timers = new Map<string, NodeJS.Timeout>();
   readonly #waiting = new Set<() => void>();
   #slots: Slots = NO_SLOTS;
+  #serving = '';
   #sweeping: Promise<void> = Promise.resolve();
   #closed = false;
 
@@ -135,14 +136,15 @@ export class SlotKeeper<Model extends SetModel> {
 
   do(event: SlotEvent): void {
     if (this.#closed) return;
-    const before = this.#slots;
-    const { slots, effects } = reduce(before, event, this.#options.clock.wallMs());
+    const { slots, effects } = reduce(this.#slots, event, this.#options.clock.wallMs());
     this.#slots = slots;
     const kept = this.#memory.keep(remember(slots));
     for (const effect of effects) this.#apply(effect);
-    const swapped = effects.some(({ kind }) => kind === 'swapped' || kind === 'drain');
-    if (swapped && kept) this.sweep();
-    if (swapped || event.kind !== 'step') this.#options.onChange();
+    if (kept && effects.some(({ kind }) => kind === 'swapped' || kind === 'drain')) this.sweep();
+    const serving = servingIn(slots);
+    const changed = serving !== this.#serving;
+    this.#serving = serving;
+    if (changed) this.#options.onChange();
     for (const wake of this.#waiting) wake();
   }
 
@@ -251,3 +253,9 @@ export class SlotKeeper<Model extends SetModel> {
     });
   }
 }
+
+/** Which models serve where and as what, to see whether that has changed. */
+const servingIn = ({ byName }: Slots): string =>
+  JSON.stringify(
+    [...byName.values()].map((slot) => [slot.name, roleOf(slot), slot.share, slot.current?.load]),
+  );
