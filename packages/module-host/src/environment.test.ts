@@ -70,6 +70,12 @@ describe('environment', () => {
         'HOLDFAST_HTTP_TOKEN: must have at least 16 characters',
       ]);
     }
+    const kinds = ['PASSWORD', 'CREDENTIALS', 'SAS', 'CONNECTION_STRING', 'KEY'];
+    for (const name of kinds.map((kind) => `HOLDFAST_${kind}`)) {
+      const module = { environment: z.object({ [name]: z.string().min(16) }), httpPort: 8081 };
+      expect(() => readEnvironment(module, { [name]: 'geheim' })).toThrow(name);
+      expect(() => readEnvironment(module, { [name]: 'geheim' })).not.toThrow('geheim');
+    }
   });
 
   it('refuses a variable that is given twice, and a file that is not there', () => {

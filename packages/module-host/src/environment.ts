@@ -72,7 +72,7 @@ export function readEnvironment<Env extends z.ZodObject>(
 }
 
 const looksSecret = (name: string): boolean =>
-  /TOKEN|SECRET|PASSWORD|KEY|CONNECTION_STRING|SAS/.test(name);
+  /TOKEN|SECRET|PASSWORD|CREDENTIALS|KEY|CONNECTION_STRING|SAS/.test(name);
 
 function readVariable(
   name: string,

@@ -307,9 +307,18 @@ describe('a registry that lies', () => {
     expect(server.requests.join()).not.toContain(sha256(bundle.files['model.onnx']!));
   });
 
-  it('about model.json or the signature is refused', async () => {
-    server.files.set(`/v2/pump/blobs/${bundle.digest}`, Buffer.from('{}'));
-    expect((await fails()).code).toBe('SOURCE_DIGEST');
+  it('about model.json or the signature is refused, also when no digest was asked for', async () => {
+    const signature = sha256(readFileSync(join(bundle.folder, 'model.sig')));
+    for (const blob of [bundle.digest, signature]) {
+      const before = server.files.get(`/v2/pump/blobs/${blob}`)!;
+      server.files.set(`/v2/pump/blobs/${blob}`, Buffer.from('{}'));
+      for (const wanted of [bundle.digest, undefined]) {
+        const store = temporaryFolder('store');
+        expect((await failureOf(ref(), wanted, { into: store })).code).toBe('SOURCE_DIGEST');
+        expect(readdirSync(store).filter((name) => name !== '.partial')).toEqual([]);
+      }
+      server.files.set(`/v2/pump/blobs/${blob}`, before);
+    }
   });
 
   it('with a layer that names a file elsewhere is not followed', async () => {
