@@ -13,7 +13,16 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { fetchBundle, NO_KEYS, verifyBundle } from '@holdfast/model-bundle';
+import {
+  fetchBundle,
+  makeKeyPair,
+  NO_KEYS,
+  readPrivateKey,
+  readPublicKeys,
+  signBundle,
+  trustIn,
+  verifyBundle,
+} from '@holdfast/model-bundle';
 import { temporaryFolder, until } from '@holdfast/testkit';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Registry } from 'prom-client';
@@ -347,6 +356,24 @@ describe('after a restart', () => {
     await until(() => serving(again)[0] === '1');
     expect(await metrics.metrics()).toMatch(/failures_total\{code="STORE_DAMAGED"\} 1/);
     expect(existsSync(join(dataDir, 'models.json.damaged'))).toBe(true);
+  });
+
+  it('a site that asks for signatures by now takes the new signature of the bundle that it has', async () => {
+    const one = write('1');
+    const digest = await digestOf(one);
+    const wanted = named({ pump: slot(one, 'active', digest) });
+    const set = aSet();
+    await set.start(wanted, true);
+    await until(() => serving(set)[0] === '1');
+    await set.close();
+    const pair = makeKeyPair();
+    const policy = trustIn(readPublicKeys(pair.publicPem), 'required');
+    const strict = { verify: (folder: string) => verifyBundle(folder, policy) };
+    await signBundle(one, readPrivateKey(pair.privatePem));
+    const signed = aSet(strict);
+    await signed.start(wanted, true);
+    await until(() => serving(signed)[0] === '1');
+    expect(signed.status()).toMatchObject({ pump: { signedBy: expect.any(String) } });
   });
 
   it('a model in whose load the process ended three times is refused', async () => {

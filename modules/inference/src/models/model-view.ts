@@ -5,7 +5,7 @@ import { type Place, roleOf, type Slot, type Slots } from '../domain/slot.ts';
 import type { SetModel } from './set-model.ts';
 
 /** Longest reason in the reported properties, in characters: sixteen slots share 32 KiB. */
-const REPORTED_REASON_MAX = 300;
+const REPORTED_REASON_MAX = 200;
 const REASON_MAX = 1_000;
 
 /** Every version of every model that there is: what serves, what is to come or kept out, what drains. */
@@ -111,7 +111,10 @@ function reportedSlot(slot: Slot): object {
             code: next.code ?? null,
             reason: next.reason?.slice(0, REPORTED_REASON_MAX) ?? null,
           },
-    previous: versionOf(previous?.identity),
+    previous:
+      previous?.identity === undefined
+        ? null
+        : { version: previous.identity.version, digest: previous.identity.digest },
   };
 }
 

@@ -98,7 +98,10 @@ async function verified(
   fresh: boolean,
 ): Promise<VerifiedBundle> {
   try {
-    const bundle = await by.verify(folder);
+    const bundle = await by.verify(folder).catch((error: unknown) => {
+      if (fresh || !SIGNATURE_CODES.includes(codeOf(error) ?? '')) throw error;
+      return signedAnew(order, by, folder, error);
+    });
     const { digest } = bundle.identity;
     if (fresh || digest === order.digest) return bundle;
     throw new NotTaken('BUNDLE_DIGEST', `the store has ${digest} in place of it`, true);
@@ -111,6 +114,22 @@ async function verified(
       true,
     );
   }
+}
+
+const SIGNATURE_CODES = ['BUNDLE_UNSIGNED', 'BUNDLE_SIGNATURE', 'BUNDLE_KEY', 'BUNDLE_ALTERED'];
+
+/** The keys of the site may have changed since it came: perhaps its source has a signature that holds by now. */
+async function signedAnew(
+  { source, digest, signal }: Order,
+  by: Preparing,
+  folder: string,
+  refusal: unknown,
+): Promise<VerifiedBundle> {
+  const options = { into: by.store.folder, signal, refreshSignature: true };
+  const fetched = await by.fetch(source.ref, digest, options).catch(() => undefined);
+  if (fetched === undefined) throw refusal;
+  by.onBytes(fetched.bytesFetched);
+  return by.verify(folder);
 }
 
 /** Every byte was right when it came, so these tell of the disk and not of the bundle. */
