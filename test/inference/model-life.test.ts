@@ -327,6 +327,25 @@ describe('after a restart', () => {
     });
   });
 
+  it('a bundle that is gone from the disk does not hold up the start while it is fetched', async () => {
+    const one = write('1');
+    const wanted = named({ pump: slot(one, 'active', await digestOf(one)) });
+    const set = aSet();
+    await set.start(wanted, true);
+    await until(() => serving(set)[0] === '1');
+    await set.close();
+    rmSync(join(dataDir, 'models'), { recursive: true });
+    let release = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const again = aSet({ fetch: async (...args) => held.then(() => fetchBundle(...args)) });
+    await again.start(wanted, true);
+    expect(again.problem()).toBe('slot pump is fetching');
+    release();
+    await until(() => serving(again)[0] === '1');
+  });
+
   it('a twin that was not heard yet takes nothing away', async () => {
     const set = aSet();
     await set.start(named({ pump: slot(write('1')) }), true);

@@ -120,7 +120,10 @@ export class SlotKeeper<Model extends SetModel> {
     this.sweep();
     await this.until(() => {
       const busy = [...this.#slots.byName.values()].filter(({ job }) => job !== undefined);
-      return !busy.some(({ job, next }) => job?.of === 'current' || next?.source.inPlace);
+      return !busy.some(
+        ({ job, current, next }) =>
+          (job?.of === 'current' && current?.state !== 'fetching') || next?.source.inPlace,
+      );
     });
   }
 
