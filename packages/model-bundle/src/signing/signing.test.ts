@@ -20,6 +20,7 @@ import fc from 'fast-check';
 import {
   isBundleError,
   makeKeyPair,
+  readBundle,
   readPublicKeys,
   signBundle,
   type TrustPolicy,
@@ -81,6 +82,11 @@ describe('a signed bundle', () => {
     await signBundle(folder, createPrivateKey(theirs.privatePem));
     expect((await verifyBundle(folder, both)).signedBy).toBe(theirs.id);
     expect((await refusal()).code).toBe('BUNDLE_KEY');
+  });
+
+  it('has the identity that it had unsigned', async () => {
+    const { identity } = await readBundle(join(process.cwd(), 'scenarios/pump-loop/bundle'));
+    expect((await verifyBundle(folder, policy)).identity).toEqual(identity);
   });
 
   it('is accepted where no keys are set, as nobody there can tell', async () => {
