@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { modelCredentials } from './models/model-source.ts';
 import { modelKeys } from './models/model-trust.ts';
 import { modelsSetting } from './models/models-setting.ts';
+import { apiEnvironment, apiSettings } from './oip/settings.ts';
 import { rolloutSetting } from './rollout/rollout-setting.ts';
 
 /** Variables of the inference module, beside those of every module. */
@@ -28,6 +29,7 @@ export const environment = z.object({
     .min(1)
     .optional()
     .describe('Certificates (PEM) to trust at the sources of models, beside the usual ones'),
+  ...apiEnvironment,
 });
 export type Environment = z.output<typeof environment>;
 
@@ -90,5 +92,6 @@ export const settings = z.object({
     .max(600_000)
     .default(2_000)
     .describe('Shortest time between two demands for lookback, in ms'),
+  ...apiSettings,
 });
 export type Settings = z.output<typeof settings>;

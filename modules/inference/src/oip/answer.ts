@@ -29,32 +29,44 @@ export function sendAnswer(
   reply: FastifyReply,
   answer: Answer,
 ): FastifyReply {
-  const type = 'binary' in answer ? 'application/octet-stream' : 'application/json';
+  const isBinary = 'binary' in answer;
+  const type = isBinary ? 'application/octet-stream' : 'application/json';
   reply.code(answer.status).headers({ 'content-type': type, ...answer.headers });
-  const pieces = 'binary' in answer ? answer.binary : gather(answer);
-  const whole = Array.isArray(pieces) && lengthOf(pieces) < PIECEWISE_BYTES;
-  const small = whole && lengthOf(pieces) < COMPRESS_BYTES_MIN;
-  const encoding = small ? undefined : encodingOf(request.headers['accept-encoding']);
-  if (whole && encoding === undefined) {
-    return sendBeforeBody(request, reply, pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces));
+  // Without it, a character set is put behind a type that has none.
+  reply.serializer(asItIs);
+  const body = isBinary ? whole(answer.binary) : gather(answer);
+  const size =
+    typeof body === 'string' || Buffer.isBuffer(body) ? Buffer.byteLength(body) : undefined;
+  const isSmall = size !== undefined && size < COMPRESS_BYTES_MIN;
+  const encoding = isSmall ? undefined : encodingOf(request.headers['accept-encoding']);
+  if (encoding === undefined && size !== undefined) {
+    return sendBeforeBody(request, reply, body as string | Buffer);
   }
+  const pieces = size === undefined ? (body as Pieces) : [Buffer.from(body as string)];
   const stream = Readable.from(inTurns(pieces), { objectMode: false });
   if (encoding === undefined) {
-    if (Array.isArray(pieces)) reply.header('content-length', lengthOf(pieces));
+    if (isBinary) reply.header('content-length', lengthOf(answer.binary));
     return reply.send(stream);
   }
   reply.headers({ 'content-encoding': encoding, vary: 'accept-encoding' });
   return reply.send(stream.pipe(ENCODERS[encoding]()));
 }
 
-type Pieces = readonly Uint8Array[] | Iterable<Uint8Array>;
+type Pieces = Iterable<Uint8Array>;
+
+const asItIs = (body: unknown): string => body as string;
 
 const lengthOf = (pieces: readonly Uint8Array[]): number =>
   pieces.reduce((sum, piece) => sum + piece.byteLength, 0);
 
-/** The text in one piece where it is short, else piece by piece. */
-function gather(answer: { value: unknown } | { json: readonly Iterable<string>[] }): Pieces {
-  if ('value' in answer) return [Buffer.from(JSON.stringify(answer.value))];
+const whole = (pieces: readonly Uint8Array[]): Buffer | Pieces =>
+  lengthOf(pieces) < PIECEWISE_BYTES ? Buffer.concat(pieces) : pieces;
+
+/** The text in one piece where it is short, which a socket takes together with the headers; else piece by piece. */
+function gather(
+  answer: { value: unknown } | { json: readonly Iterable<string>[] },
+): string | Pieces {
+  if ('value' in answer) return JSON.stringify(answer.value);
   const rest = texts(answer.json);
   let head = '';
   // Not `for ... of`, which would end what is left of it when it is broken off.
@@ -62,7 +74,7 @@ function gather(answer: { value: unknown } | { json: readonly Iterable<string>[]
     head += next.value;
     if (head.length > PIECEWISE_BYTES) return buffers(head, rest);
   }
-  return [Buffer.from(head)];
+  return head;
 }
 
 function* texts(parts: readonly Iterable<string>[]): Generator<string> {

@@ -12,16 +12,8 @@ import { HeldBytes } from './request-body.ts';
 import { RequestReader } from './request-reader.ts';
 import { type Match, matchRoute, type Operation } from './routes.ts';
 import type { ReadyEntry, ScoreImage } from './score.ts';
+import type { ApiSettings } from './settings.ts';
 import { Statistics } from './statistics.ts';
-
-/** Settings of the HTTP API; all can change while it runs. */
-export interface ApiSettings {
-  httpJsonBytesMax: number;
-  httpBodyBytesMax: number;
-  httpMemoryBytesMax: number;
-  httpTimeoutMs: number;
-  httpModelControl: boolean;
-}
 
 export interface ApiParts {
   http: FastifyInstance;

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { Catalog } from '../domain/catalog.ts';
 import type { Answer } from './answer.ts';
-import type { ApiParts, ApiSettings } from './api.ts';
+import type { ApiParts } from './api.ts';
 import { ApiError, later } from './api-error.ts';
 import { inferOperation } from './infer.ts';
 import { knownModel, notReady, readyModel, versionsOf } from './model-lookup.ts';
@@ -12,6 +12,7 @@ import type { HeldBytes } from './request-body.ts';
 import type { RequestReader } from './request-reader.ts';
 import type { Match, Operation } from './routes.ts';
 import { scoreOperation } from './score.ts';
+import type { ApiSettings } from './settings.ts';
 import type { Statistics } from './statistics.ts';
 
 /** One request on its way. */

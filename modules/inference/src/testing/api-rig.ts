@@ -6,9 +6,10 @@ import { gunzipSync, inflateSync } from 'node:zlib';
 import fastify, { type FastifyInstance } from 'fastify';
 import { Registry } from 'prom-client';
 import type { Scorer } from '../domain/scorer.ts';
-import { type ApiParts, type ApiSettings, InferenceApi } from '../oip/api.ts';
+import { type ApiParts, InferenceApi } from '../oip/api.ts';
 import { openApi } from '../oip/openapi.ts';
 import type { ReadyEntry } from '../oip/score.ts';
+import type { ApiSettings } from '../oip/settings.ts';
 import { AnswerCheck, type CheckedAnswer } from './answer-check.ts';
 import { FakeCatalog } from './fake-catalog.ts';
 
