@@ -25,6 +25,7 @@ import { numbered } from '../ingest/site-in-memory.ts';
 jest.setTimeout(120_000);
 
 const WORKER = pathToFileURL(join(process.cwd(), 'modules/inference/src/adapters/onnx-worker.ts'));
+const API = { version: '0.1.0', requestWorker: new URL('../oip/request-worker.ts', WORKER) };
 const inference: ModuleDefinition<
   typeof inferenceConfig.environment,
   typeof inferenceConfig.settings
@@ -34,7 +35,7 @@ const inference: ModuleDefinition<
   httpPort: 8081,
   environment: inferenceConfig.environment,
   settings: inferenceConfig.settings,
-  start: (host) => startInference(host, WORKER),
+  start: (host) => startInference(host, WORKER, API),
 };
 const nothing = (): void => undefined;
 

@@ -19,12 +19,14 @@ import {
 } from '@holdfast/testkit';
 import type { OutboundMessage } from '@holdfast/transport';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import fastify from 'fastify';
 import { Registry } from 'prom-client';
 import { type Environment, type Settings, settings } from '../../modules/inference/src/config.ts';
 import { startInference } from '../../modules/inference/src/start-inference.ts';
 import { aBatch, anAsset } from '../../modules/inference/src/testing/builders.ts';
 
 const WORKER = pathToFileURL(join(process.cwd(), 'modules/inference/src/adapters/onnx-worker.ts'));
+const API = { version: '0.1.0', requestWorker: new URL('../oip/request-worker.ts', WORKER) };
 const PUMP_LOOP = join(process.cwd(), 'scenarios/pump-loop/bundle');
 const silent = { error() {}, warn() {}, info() {}, debug() {} };
 
@@ -47,8 +49,9 @@ async function start(folder: string | undefined) {
       sent.push(message);
     },
     connected: () => true,
+    http: fastify(),
   } as unknown as ModuleHost<Environment, Settings>;
-  running = await startInference(host, WORKER);
+  running = await startInference(host, WORKER, API);
   const module = running;
   return {
     module,

@@ -5,6 +5,7 @@ import { Counts } from './counts.ts';
 import { modelMethods } from './models/model-methods.ts';
 import { openModelSet } from './models/open-model-set.ts';
 import { wantedModels } from './models/wanted-models.ts';
+import { startApi } from './oip/start-api.ts';
 import { InferencePipeline } from './pipeline.ts';
 import { Rollout } from './rollout/rollout.ts';
 import { Route } from './rollout/route.ts';
@@ -12,10 +13,14 @@ import { ShadowRuns } from './rollout/shadow-runs.ts';
 
 const FLUSH_MS_MAX = 8_000;
 
-/** Builds the module from its parts; `worker` is the file of the worker thread. */
+/**
+ * Builds the module from its parts; `worker` is the file of the thread that runs models, `requestWorker` that of the
+ * thread that parses long requests.
+ */
 export async function startInference(
   host: ModuleHost<Environment, Settings>,
   worker: URL,
+  { version, requestWorker }: { version: string; requestWorker: URL },
 ): Promise<RunningModule<Settings>> {
   const { env, log, clock } = host;
   const counts = new Counts(host.metrics, () => pipeline.queued);
@@ -47,6 +52,7 @@ export async function startInference(
     counts,
     route,
   });
+  const api = await startApi(host, { catalog: models, version, workerUrl: requestWorker });
   await models.start(wanted(host.settings), host.settingsVersion !== 0);
   return {
     inputs: {
@@ -56,6 +62,7 @@ export async function startInference(
       const reload = settings.intraOpNumThreads !== pipeline.settings.intraOpNumThreads;
       pipeline.settings = settings;
       rollout.setting = settings.rollout;
+      api.apply(settings);
       models.want(wanted(settings));
       if (reload) models.renew();
     },
@@ -73,6 +80,7 @@ export async function startInference(
       queued: pipeline.queued,
       workerRestarts: counts.workerRestarts,
       rollout: rollout.status(),
+      http: api.status(),
     }),
     flush: async () => {
       await Promise.race([pipeline.idle(), elapsed(FLUSH_MS_MAX)]);
@@ -86,6 +94,7 @@ export async function startInference(
     },
     onConnected: () => void pipeline.demand(),
     stop: async () => {
+      await api.close();
       await pipeline.stop();
       rollout.close();
       await models.close();

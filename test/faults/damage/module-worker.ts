@@ -24,6 +24,10 @@ import { damageFile } from './file-damage.ts';
 const SCORER = pathToFileURL(
   join(import.meta.dirname, '../../../modules/inference/src/adapters/onnx-worker.ts'),
 );
+const API = {
+  version: '0.1.0',
+  requestWorker: new URL('../oip/request-worker.ts', SCORER),
+};
 const inference: ModuleDefinition<
   typeof inferenceConfig.environment,
   typeof inferenceConfig.settings
@@ -33,7 +37,7 @@ const inference: ModuleDefinition<
   httpPort: 8081,
   environment: inferenceConfig.environment,
   settings: inferenceConfig.settings,
-  start: (host) => startInference(host, SCORER),
+  start: (host) => startInference(host, SCORER, API),
 };
 
 type Name = 'ingest' | 'inference' | 'forwarder';

@@ -1,6 +1,7 @@
 import { verifyBundle } from '@holdfast/model-bundle';
 import type { ModuleHost } from '@holdfast/module-host';
 import { type LoadedModel, loadModel } from '../adapters/load-model.ts';
+import { runnerOver } from '../adapters/scorer-runner.ts';
 import type { Environment, Settings } from '../config.ts';
 import type { Counts } from '../counts.ts';
 import { ModelSet } from './model-set.ts';
@@ -21,9 +22,11 @@ export function openModelSet(
     dataDir: env.HOLDFAST_DATA_DIR,
     fetch: fetchingWith(env, () => by.settings().modelAllowHttp),
     verify: (folder) => verifyBundle(folder, trust),
-    load: (folder, onStep) => {
+    load: async (folder, onStep) => {
       const { intraOpNumThreads } = by.settings();
-      return loadModel({ folder, workerUrl: by.worker, intraOpNumThreads, onStep, onRestart });
+      const options = { folder, workerUrl: by.worker, intraOpNumThreads, onStep, onRestart };
+      const model = await loadModel(options);
+      return { ...model, runner: runnerOver(model.scorer, model.manifest) };
     },
     budget: () => {
       const { modelRunMsMax: runMs, modelMemoryMbMax: memoryMb } = by.settings();

@@ -1,6 +1,13 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Operation } from './routes.ts';
 
+/** Operations whose duration is of interest, by the label that they have. */
+const TIMED: Partial<Record<Operation, string>> = {
+  infer: 'infer',
+  versionInfer: 'infer',
+  score: 'score',
+};
+
 /** What the HTTP API has done so far; the same numbers for `status` and for Prometheus. */
 export class ApiMetrics {
   /** Answers by HTTP status. */
@@ -18,7 +25,7 @@ export class ApiMetrics {
     });
     this.#seconds = new Histogram({
       name: 'holdfast_inference_http_seconds',
-      help: 'From the head of a request to its answer, by operation',
+      help: 'From the head of a request to its answer, for those that went well',
       labelNames: ['operation'],
       buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5, 30],
       registers,
@@ -33,8 +40,9 @@ export class ApiMetrics {
     });
   }
 
-  took(operation: Operation | undefined, seconds: number): void {
-    this.#seconds.observe({ operation: operation ?? 'none' }, seconds);
+  took(operation: Operation, seconds: number): void {
+    const label = TIMED[operation];
+    if (label !== undefined) this.#seconds.observe({ operation: label }, seconds);
   }
 
   sent(status: number): void {

@@ -116,16 +116,14 @@ export class InferenceApi {
 
   async #handle(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const startMs = this.#parts.clock.monotonicMs();
-    let operation: Operation | undefined;
     let answer: Answer;
     try {
       const match = this.#authorized(request);
-      operation = match.operation;
-      answer = await this.#operations[operation]({ request, match, startMs });
+      answer = await this.#operations[match.operation]({ request, match, startMs });
+      this.#metrics.took(match.operation, (this.#parts.clock.monotonicMs() - startMs) / 1000);
     } catch (error) {
       answer = errorAnswer(error, this.#parts.log);
     }
-    this.#metrics.took(operation, (this.#parts.clock.monotonicMs() - startMs) / 1000);
     return this.#send(request, reply, answer);
   }
 

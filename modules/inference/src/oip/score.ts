@@ -5,7 +5,7 @@ import { type AssetOutcome, outcomesOf } from '../domain/outcome.ts';
 import { scoreAssets } from '../domain/score-batch.ts';
 import { codeOf } from '../errors.ts';
 import type { Answer } from './answer.ts';
-import { ApiError, later, wrong } from './api-error.ts';
+import { ApiError, later } from './api-error.ts';
 import { parseJson } from './json-text.ts';
 import type { Call, Shared } from './operations.ts';
 import { mustBeJson } from './read-json-body.ts';
@@ -19,7 +19,7 @@ export type ReadyEntry = CatalogEntry & {
   runner: ModelRunner;
 };
 
-/** Scores one picture; what it gives becomes the answer. Throws errors with a `code` that begins with IMAGE_. */
+/** Scores one picture; what it gives becomes the answer. @throws ImageError, ScorerError */
 export type ScoreImage = (
   entry: ReadyEntry,
   image: Buffer,
@@ -30,6 +30,14 @@ export type ScoreImage = (
 const JSON_BYTES_MAX = 1024 * 1024;
 const RETRY_MS = 2_000;
 const WINDOWS_PER_RUN_MAX = 1_024;
+/** By the code of an ImageError. */
+const IMAGE_STATUS: Record<string, number> = {
+  IMAGE_EMPTY: 400,
+  IMAGE_UNREADABLE: 400,
+  IMAGE_TOO_LARGE: 413,
+  IMAGE_TYPE: 415,
+};
+
 const AGAIN = new Set(['SCORER_UNAVAILABLE', 'RUN_INTERRUPTED']);
 
 /** `POST /score`: rows or a picture to the active model, and what it thinks of them. A convention, no standard. */
@@ -133,7 +141,8 @@ async function scoreImage(
   if (shared.scoreImage === undefined) throw new ApiError(501, 'pictures are not supported');
   const deadlineMs = startMs + shared.settings().httpTimeoutMs;
   const result = await shared.scoreImage(entry, bytes, { deadlineMs }).catch((error: Error) => {
-    throw codeOf(error)?.startsWith('IMAGE_') ? wrong(`body: ${error.message}`) : error;
+    const status = IMAGE_STATUS[codeOf(error) ?? ''];
+    throw status === undefined ? error : new ApiError(status, `body: ${error.message}`);
   });
   return { model: entry.identity, ...result };
 }
