@@ -1,0 +1,38 @@
+/**
+ * The HTTP API in a process of its own, with a real model for each data type that gives back what it is sent, and the
+ * token of the first argument. Prints its address.
+ */
+import fastify from 'fastify';
+import { Registry } from 'prom-client';
+import { settings } from '../../../modules/inference/src/config.ts';
+import type { Datatype } from '../../../modules/inference/src/domain/tensor.ts';
+import { InferenceApi } from '../../../modules/inference/src/oip/api.ts';
+import { scorerOver } from '../../../modules/inference/src/oip/runner-scorer.ts';
+import { anEntry, FakeCatalog } from '../../../modules/inference/src/testing/fake-catalog.ts';
+import { identityModel } from '../../../modules/inference/src/testing/identity-model.ts';
+import { SessionRunner } from '../../../modules/inference/src/testing/session-runner.ts';
+
+const TYPES: readonly Datatype[] = [
+  ...(['BOOL', 'UINT8', 'UINT16', 'UINT32', 'UINT64', 'INT8', 'INT16', 'INT32'] as const),
+  ...(['INT64', 'FP16', 'FP32', 'FP64', 'BYTES'] as const),
+];
+
+const catalog = new FakeCatalog();
+for (const datatype of TYPES) {
+  const model = identityModel([{ input: 'x', output: 'y', datatype, shape: ['batch', 2] }]);
+  const runner = await SessionRunner.open(model);
+  catalog.list.push(anEntry(`every ${datatype}`, runner, { version: 'v10' }));
+}
+const http = fastify({ forceCloseConnections: true });
+const api = new InferenceApi(
+  {
+    ...{ http, catalog, version: '1', token: process.argv[2], metrics: new Registry() },
+    workerUrl: new URL('../../../modules/inference/src/oip/request-worker.ts', import.meta.url),
+    clock: { monotonicMs: () => performance.now(), wallMs: () => Date.now() },
+    log: { error: console.error, warn() {}, info() {}, debug() {} },
+    scorerOf: ({ runner, manifest }) => scorerOver(runner, manifest),
+  },
+  settings.parse({}),
+);
+await api.register();
+console.log(`listening on ${await http.listen({ host: '127.0.0.1', port: 0 })}`);
