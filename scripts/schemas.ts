@@ -1,18 +1,31 @@
-/** `node scripts/schemas.ts [--check]`: writes the JSON Schema of messages, records and bundles to docs/schemas. */
+/**
+ * `node scripts/schemas.ts [--check]`: writes the JSON Schema of messages, records and bundles to docs/schemas, and the
+ * OpenAPI document of the HTTP API of models to docs/api.
+ */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { jsonSchemas } from '@holdfast/contracts';
+import { openApi } from '../modules/inference/src/oip/openapi.ts';
+import { VERSION } from '../modules/inference/src/version.ts';
 import { ROOT } from './steps.ts';
 
-const folder = path.join(ROOT, 'docs', 'schemas');
+const documents: Record<string, unknown> = {
+  'docs/api/inference.openapi.json': openApi(VERSION),
+};
+for (const [name, schema] of Object.entries(jsonSchemas())) {
+  documents[`docs/schemas/${name}.schema.json`] = schema;
+}
 const onlyCheck = process.argv.includes('--check');
 const stale: string[] = [];
-mkdirSync(folder, { recursive: true });
-for (const [name, schema] of Object.entries(jsonSchemas())) {
-  const file = path.join(folder, `${name}.schema.json`);
-  const text = `${JSON.stringify(schema, null, 2)}\n`;
-  if (!onlyCheck) writeFileSync(file, text);
-  else if (textOf(file) !== text) stale.push(path.relative(ROOT, file));
+for (const [name, document] of Object.entries(documents)) {
+  const file = path.join(ROOT, name);
+  const text = `${JSON.stringify(document, null, 2)}\n`;
+  if (onlyCheck) {
+    if (textOf(file) !== text) stale.push(name);
+    continue;
+  }
+  mkdirSync(path.dirname(file), { recursive: true });
+  writeFileSync(file, text);
 }
 if (stale.length > 0) {
   console.error(

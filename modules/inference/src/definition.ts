@@ -2,8 +2,7 @@ import { existsSync } from 'node:fs';
 import type { ModuleDefinition } from '@holdfast/module-host';
 import { environment, settings } from './config.ts';
 import { startInference } from './start-inference.ts';
-
-const VERSION = '0.1.0';
+import { VERSION } from './version.ts';
 
 /** A worker's file: a source when run from here, a bundle of its own beside the main program in an image. */
 function workerUrl(folder: string, name: string): URL {

@@ -119,6 +119,7 @@ export function openApi(version: string): Json {
     paths,
     components: {
       schemas: { ...SCHEMAS, OpenApi: { type: 'object', required: ['openapi', 'paths'] } },
+      responses: errorResponses(),
       securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
     },
   };
@@ -141,16 +142,12 @@ function described(operation: Operation): Json {
   const { summary, body, answer, errors = [], notReady } = OPERATIONS[operation];
   const isInfer = answer === 'InferResponse';
   const responses: Json = { 200: { description: 'Done', ...contentOf(answer, operation) } };
-  const all = {
-    ...ERRORS,
-    ...Object.fromEntries(errors.map((status) => [status, OTHER_ERRORS[status] ?? ERRORS[status]])),
-  };
-  for (const [status, description] of Object.entries(all)) {
-    const schema =
-      status === '503' && notReady !== undefined
-        ? { anyOf: [ref(notReady), ref('Error')] }
-        : ref('Error');
-    responses[status] = { description, content: { [JSON_TYPE]: { schema } } };
+  for (const status of [...Object.keys(ERRORS), ...errors]) {
+    responses[status] = { $ref: `#/components/responses/Error${status}` };
+  }
+  if (notReady !== undefined) {
+    const schema = { anyOf: [ref(notReady), ref('Error')] };
+    responses[503] = { description: 'Not ready', content: { [JSON_TYPE]: { schema } } };
   }
   return {
     operationId: operation,
@@ -164,6 +161,23 @@ function described(operation: Operation): Json {
       : { requestBody: { required: isInfer, content: requestContent(body, operation) } }),
     responses,
   };
+}
+
+function errorResponses(): Json {
+  const headers: Record<number, string> = {
+    401: 'WWW-Authenticate',
+    405: 'Allow',
+    429: 'Retry-After',
+    503: 'Retry-After',
+  };
+  return Object.fromEntries(
+    Object.entries({ ...ERRORS, ...OTHER_ERRORS }).map(([status, description]) => {
+      const header = headers[Number(status)];
+      const named =
+        header === undefined ? {} : { headers: { [header]: { schema: { type: 'string' } } } };
+      return [`Error${status}`, { description, ...named, content: json('Error') }];
+    }),
+  );
 }
 
 const headerLength = (where: string): Json => ({

@@ -8,76 +8,91 @@ export interface CheckedAnswer {
   body: Buffer;
 }
 
+interface Response {
+  headers?: Json;
+  content?: Record<string, { schema?: Json }>;
+}
+type Operations = Record<string, { responses: Record<string, Response | { $ref: string }> }>;
+
+const JSON_TYPE = 'application/json';
+const BINARY_TYPE = 'application/octet-stream';
 const HEADER_LENGTH = 'inference-header-content-length';
 /** The document's own key in the validator. */
 const ID = 'api';
 
 /**
  * Holds answers against an OpenAPI document: the status must be described for the path and the method, the media type
- * for the status, and the body (of a binary answer, the JSON at its beginning) must keep to the schema.
+ * for the status, and the body (of a binary answer, the JSON at its beginning) must keep to the schema. Whatever the
+ * path, an error must have the form of the protocol, and the headers that belong to its status.
  */
 export class AnswerCheck {
   readonly #ajv = new Ajv({ strict: false, allErrors: true });
-  readonly #paths: Record<string, Record<string, { responses: Json }>>;
+  readonly #document: Json;
+  readonly #paths: Record<string, Operations>;
 
   constructor(document: Json) {
+    this.#document = document;
     this.#ajv.addSchema({ $id: ID, ...document });
-    this.#paths = document.paths as Record<string, Record<string, { responses: Json }>>;
+    this.#paths = document.paths as Record<string, Operations>;
   }
 
   /** What the answer does wrong, one sentence each. */
   problems(method: string, url: string, answer: CheckedAnswer): string[] {
     const { status, headers, body } = answer;
-    const path = this.#pathOf(new URL(url, 'http://x').pathname);
-    const operation = path === undefined ? undefined : this.#paths[path]?.[method.toLowerCase()];
-    const error = '/components/schemas/Error';
-    if (operation === undefined) {
-      if (status < 400) return [`${method} ${url} is answered with ${status}, but not described`];
-      return this.#problemsOf(error, body, headers);
-    }
-    const response = operation.responses[status] as { content?: Json } | undefined;
-    if (response === undefined) return [`${method} ${path}: status ${status} is not described`];
-    const type = String(headers['content-type']);
-    if (response.content?.[type] === undefined)
-      return [`${method} ${path} ${status}: ${type} is not described`];
-    const content = `/paths/${pointer(path!)}/${method.toLowerCase()}/responses/${status}/content`;
     const problems: string[] = [];
-    if (type === 'application/octet-stream') {
-      const length = Number(headers[HEADER_LENGTH]);
-      if (!Number.isInteger(length)) return [`${path}: binary answer without ${HEADER_LENGTH}`];
-      problems.push(
-        ...this.#problemsOf(
-          `${content}/application~1json/schema`,
-          body.subarray(0, length),
-          headers,
-        ),
-      );
-    } else {
-      if (headers[HEADER_LENGTH] !== undefined)
-        problems.push(`${path}: ${HEADER_LENGTH} with a JSON answer`);
-      problems.push(...this.#problemsOf(`${content}/application~1json/schema`, body, headers));
-    }
-    if (status >= 400) problems.push(...this.#problemsOf(error, body, headers));
-    if (status === 405 && headers.allow === undefined) problems.push('405 without Allow');
-    if ([429, 503].includes(status) && headers['retry-after'] === undefined) {
-      problems.push(`${status} without Retry-After`);
-    }
+    const response = this.#responseOf(method, url, status);
+    if (response === undefined) {
+      if (status < 400) return [`status ${status} is not described`];
+    } else if (typeof response === 'string') return [response];
+    else problems.push(...this.#described(response, answer));
+    if (status < 400) return problems;
+    problems.push(...this.#mismatch({ $ref: `${ID}#/components/schemas/Error` }, body));
+    const wanted = {
+      401: 'www-authenticate',
+      405: 'allow',
+      429: 'retry-after',
+      503: 'retry-after',
+    };
+    const header = wanted[status as keyof typeof wanted];
+    if (header !== undefined && headers[header] === undefined) problems.push(`has no ${header}`);
     return problems;
   }
 
-  #problemsOf(schemaPointer: string, body: Buffer, headers: CheckedAnswer['headers']): string[] {
-    if (String(headers['content-type']).split(';')[0] === 'text/plain')
-      return ['the answer is text/plain'];
+  /** Undefined for a path or a method that the document does not have; a text when it has them without the status. */
+  #responseOf(method: string, url: string, status: number): Response | string | undefined {
+    const path = this.#pathOf(new URL(url, 'http://x').pathname);
+    const operation = path === undefined ? undefined : this.#paths[path]?.[method.toLowerCase()];
+    if (operation === undefined) return undefined;
+    const response = operation.responses[status];
+    if (response === undefined) return `status ${status} is not described`;
+    if (!('$ref' in response)) return response;
+    const steps = response.$ref.slice(2).split('/');
+    return steps.reduce<unknown>((node, step) => (node as Json)[step], this.#document) as Response;
+  }
+
+  #described({ content }: Response, { headers, body }: CheckedAnswer): string[] {
+    const type = String(headers['content-type']);
+    const schema = content?.[JSON_TYPE]?.schema;
+    if (content?.[type] === undefined || schema === undefined) return [`${type} is not described`];
+    const length = headers[HEADER_LENGTH];
+    if (type !== BINARY_TYPE) {
+      const announced = length === undefined ? [] : [`has ${HEADER_LENGTH} with a JSON body`];
+      return [...announced, ...this.#mismatch(absolute(schema), body)];
+    }
+    const bytes = Number(length);
+    if (!Number.isInteger(bytes)) return [`has binary data without ${HEADER_LENGTH}`];
+    return this.#mismatch(absolute(schema), body.subarray(0, bytes));
+  }
+
+  #mismatch(schema: Json, body: Buffer): string[] {
     let value: unknown;
     try {
       value = JSON.parse(body.toString());
     } catch {
       return [`the body is not JSON: ${body.subarray(0, 80)}`];
     }
-    const validate = this.#ajv.getSchema(`${ID}#${schemaPointer}`);
-    if (validate === undefined) return [`no schema at ${schemaPointer}`];
-    if (validate(value) === true) return [];
-    return [this.#ajv.errorsText(validate.errors, { dataVar: 'body' })];
+    if (this.#ajv.validate(schema, value)) return [];
+    return [this.#ajv.errorsText(this.#ajv.errors, { dataVar: 'body' })];
   }
 
   #pathOf(pathname: string): string | undefined {
@@ -86,15 +101,20 @@ export class AnswerCheck {
     const segments = plain.split('/');
     return Object.keys(this.#paths).find((path) => {
       const parts = path.split('/');
-      return (
-        parts.length === segments.length &&
-        parts.every((part, at) =>
-          part.startsWith('{') ? segments[at] !== '' : part === segments[at],
-        )
-      );
+      const fits = (part: string, at: number): boolean =>
+        part.startsWith('{') ? segments[at] !== '' : part === segments[at];
+      return parts.length === segments.length && parts.every(fits);
     });
   }
 }
 
-const pointer = (path: string): string =>
-  encodeURIComponent(path.replaceAll('~', '~0').replaceAll('/', '~1'));
+/** A schema of the document, with references that the validator finds. Kept, so that each is compiled once. */
+function absolute(schema: Json): Json {
+  let found = ABSOLUTE.get(schema);
+  if (found === undefined) {
+    found = JSON.parse(JSON.stringify(schema).replaceAll('"#/', `"${ID}#/`)) as Json;
+    ABSOLUTE.set(schema, found);
+  }
+  return found;
+}
+const ABSOLUTE = new WeakMap<Json, Json>();
