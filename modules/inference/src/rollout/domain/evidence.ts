@@ -38,6 +38,8 @@ export interface Observation {
   readonly x: number;
   readonly limit: number;
   readonly bad: boolean;
+  /** Share of blocks that may be bad if the candidate is to be called good. */
+  readonly badMax: number;
 }
 
 /**
@@ -49,7 +51,7 @@ export function observationsOf(block: Block, limits: Limits): Observation[] {
   const { rows, both, abnormal } = block;
   if (rows === 0) return [];
   const { failedShare, unscoredShare, disagreementShare, missedShare } = limits;
-  const found = [
+  const found: Observation[] = [
     shareOf('failed', block.failed / rows, failedShare, 1),
     shareOf('non-finite', block.nonFinite / rows, failedShare, 1),
     shareOf('unscored', block.unscored / rows, unscoredShare, 4 * unscoredShare),
@@ -59,7 +61,11 @@ export function observationsOf(block: Block, limits: Limits): Observation[] {
     found.push(shareOf('disagreement', share, disagreementShare, 4 * disagreementShare));
     found.push(vote('shift', block.shift > limits.shift));
   }
-  if (abnormal > 0) found.push(shareOf('missed', block.missed / abnormal, missedShare, 1));
+  if (abnormal > 0) {
+    // Often of a row or two only, so a block that is beyond what is tolerated says less.
+    const missed = shareOf('missed', block.missed / abnormal, missedShare, 1);
+    found.push({ ...missed, badMax: 0.5 });
+  }
   if (block.activeNs > 0) {
     found.push(vote('latency', block.candidateNs > limits.slowdown * block.activeNs));
   }
@@ -67,7 +73,7 @@ export function observationsOf(block: Block, limits: Limits): Observation[] {
 }
 
 const shareOf = (criterion: Criterion, x: number, limit: number, most: number): Observation => ({
-  ...{ criterion, x: Math.min(x, most, 1), limit, bad: x > limit },
+  ...{ criterion, x: Math.min(x, most, 1), limit, bad: x > limit, badMax: 0.2 },
 });
 
 /** @param loss share of labelled rows right by the active model less that by the candidate, over one block of labels */
@@ -75,32 +81,29 @@ export const qualityOf = (loss: number, { qualityLoss }: Limits): Observation =>
   vote('quality', loss > qualityLoss);
 
 const vote = (criterion: Criterion, bad: boolean): Observation => ({
-  ...{ criterion, x: bad ? 1 : 0, limit: 0.5, bad },
+  ...{ criterion, x: bad ? 1 : 0, limit: 0.5, bad, badMax: 0.5 },
 });
 
 /** All that is known of a candidate on one criterion: a few numbers, however long it lasts. */
 export interface CriterionState {
   readonly blocks: number;
   readonly bad: number;
-  /** Capital against "it is as good as the active model", and against "a fifth of its blocks is bad". */
+  /** Capital against "it is as good as the active model", and against "too many of its blocks are bad". */
   readonly worse: Capital;
   readonly good: Capital;
 }
 
 export type Evidence = Readonly<Partial<Record<Criterion, CriterionState>>>;
 
-/** Blocks of a candidate that may be bad if it is to be called as good as the active model. */
-const BAD_BLOCKS_MAX = 0.2;
-
 export function addObservations(evidence: Evidence, found: readonly Observation[]): Evidence {
   const next: Partial<Record<Criterion, CriterionState>> = { ...evidence };
-  for (const { criterion, x, limit, bad } of found) {
+  for (const { criterion, x, limit, bad, badMax } of found) {
     const { blocks, bad: badBlocks, worse, good } = next[criterion] ?? NEW;
     next[criterion] = {
       blocks: blocks + 1,
       bad: badBlocks + (bad ? 1 : 0),
       worse: bet(worse, x, limit),
-      good: betBelow(good, bad ? 1 : 0, BAD_BLOCKS_MAX),
+      good: betBelow(good, bad ? 1 : 0, badMax),
     };
   }
   return next;

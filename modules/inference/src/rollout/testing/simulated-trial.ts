@@ -81,13 +81,15 @@ export function simulateTrial(options: {
   fault: Fault;
   rules: DecisionRules;
   decisions: number;
+  /** After each decision the candidate begins anew with what was kept of it. */
+  restarts?: boolean;
 }): { verdict: Verdict | undefined; decisions: number; disagreement: number } {
   const { seed, site, fault, rules } = options;
   const random = seeded(seed);
   const assets = Array.from({ length: site.assets }, () => anAsset(random, site, fault));
   const load = new Wandering(random, 0.9);
   const jitter = new Wandering(random, 0);
-  const candidate = new Candidate(undefined, 0);
+  let candidate = new Candidate(undefined, 0);
   let seen = 0;
   let disagreed = 0;
   for (let nowMs = 0; ; nowMs += rules.decisionEveryMs) {
@@ -112,6 +114,11 @@ export function simulateTrial(options: {
     }
     const decided = candidate.decide(rules, nowMs);
     const { decisions } = candidate.state;
+    if (options.restarts === true && decided !== undefined) {
+      candidate = new Candidate(JSON.parse(JSON.stringify(candidate.state)), 0);
+      // The time to the next decision begins with the start.
+      candidate.decide(rules, nowMs);
+    }
     if (decided?.verdict?.kind === 'worse' || decisions >= options.decisions) {
       return { verdict: decided?.verdict, decisions, disagreement: disagreed / seen };
     }
