@@ -395,6 +395,44 @@ describe('after a restart', () => {
     expect(signed.status()).toMatchObject({ pump: { signedBy: expect.any(String) } });
   });
 
+  it('an older version that somebody signed once does not come in by a folder, only by its digest', async () => {
+    const { privatePem, publicPem } = makeKeyPair();
+    const policy = trustIn(readPublicKeys(publicPem));
+    const signing = { verify: (path: string) => verifyBundle(path, policy) };
+    const [older, newer] = [write('1'), write('2')];
+    for (const folder of [older, newer]) await signBundle(folder, readPrivateKey(privatePem));
+    const set = aSet(signing);
+    await set.start(named({ pump: slot(newer) }), true);
+    await until(() => serving(set)[0] === '2');
+    set.want(named({ pump: slot(older) }));
+    await until(() => next(set)?.state === 'refused');
+    expect(next(set)).toMatchObject({
+      code: 'BUNDLE_DOWNGRADE',
+      reason: expect.stringContaining('version: "1" is not allowed, must not be older than 2'),
+    });
+    expect(serving(set)).toEqual(['2']);
+    set.want(named({ pump: slot(older, 'active', await digestOf(older)) }));
+    await until(() => serving(set)[0] === '1');
+  });
+
+  it('an older signed version does not come in by an exchanged mount while the site is off', async () => {
+    const { privatePem, publicPem } = makeKeyPair();
+    const policy = trustIn(readPublicKeys(publicPem));
+    const signing = { verify: (path: string) => verifyBundle(path, policy) };
+    const mount = write('2');
+    await signBundle(mount, readPrivateKey(privatePem));
+    const before = aSet(signing);
+    await before.start(mounted(mount), false);
+    expect(serving(before)).toEqual(['2']);
+    await before.close();
+    write('1', {}, mount);
+    await signBundle(mount, readPrivateKey(privatePem));
+    const after = aSet(signing);
+    await after.start(mounted(mount), false);
+    expect(after.problem()).toContain('must not be older than 2');
+    expect(serving(after)).toEqual([]);
+  });
+
   it('a model in whose load the process ended three times is refused', async () => {
     const two = write('2');
     const digest = await digestOf(two);

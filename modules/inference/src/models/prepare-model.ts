@@ -1,5 +1,10 @@
 import type { ModelIdentity } from '@holdfast/contracts';
-import type { FetchedBundle, FetchOptions, VerifiedBundle } from '@holdfast/model-bundle';
+import {
+  type FetchedBundle,
+  type FetchOptions,
+  refuseDowngrade,
+  type VerifiedBundle,
+} from '@holdfast/model-bundle';
 import type { ModelState } from '../domain/catalog.ts';
 import type { Source } from '../domain/slot.ts';
 import { codeOf } from '../errors.ts';
@@ -29,6 +34,8 @@ export interface Preparing {
   load(bundle: VerifiedBundle, onStep: (state: ModelState) => void): Promise<SetModel>;
   /** One load at a time: two would share the CPUs, and the memory of one could not be told from the other's. */
   inTurn<T>(work: () => Promise<T>): Promise<T>;
+  /** Of the model of this name that serves or served last; undefined: there was none. */
+  lastVersion(name: string): string | undefined;
   budget(): Budget;
   monotonicMs(): number;
   rssBytes(): number;
@@ -147,6 +154,7 @@ async function loaded(
     order.signal.throwIfAborted();
     order.onStep('verifying');
     const bundle = await verify();
+    refuseOlder(bundle, order, by);
     order.signal.throwIfAborted();
     order.onStep('loading', { identity: bundle.identity });
     const guarded = !order.served && !order.source.inPlace;
@@ -166,6 +174,19 @@ async function loaded(
       if (guarded) by.loadEnds(bundle.identity);
     }
   });
+}
+
+/**
+ * A ref without digest takes whatever lies there, so an older bundle, signed when it was the newest, could be put there
+ * for the sake of a flaw. Where nothing is signed anybody can write any version, and a digest says which one is meant.
+ */
+function refuseOlder(
+  { identity, signedBy }: VerifiedBundle,
+  { source, digest }: Order,
+  by: Preparing,
+): void {
+  if (signedBy === undefined || source.digest !== undefined || identity.digest === digest) return;
+  refuseDowngrade(identity, by.lastVersion(identity.name));
 }
 
 async function checkBudget(

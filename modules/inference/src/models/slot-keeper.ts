@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { ModelIdentity } from '@holdfast/contracts';
+import { compareVersions } from '@holdfast/model-bundle';
 import type { Clock, Log } from '@holdfast/module-host';
 import type { Registry } from 'prom-client';
 import { digestsInUse, remember, restore, wantedAgain } from '../domain/remembered.ts';
@@ -81,6 +82,7 @@ export class SlotKeeper<Model extends SetModel> {
         verify: options.verify,
         load: options.load,
         budget: options.budget,
+        lastVersion: (name) => this.#lastVersion(name),
         monotonicMs: () => clock.monotonicMs(),
         rssBytes: () => process.memoryUsage.rss(),
         onBytes: (bytes) => this.counts.fetched(bytes),
@@ -93,7 +95,8 @@ export class SlotKeeper<Model extends SetModel> {
           this.counts.loaded(seconds);
           this.models.set(job, model as Model);
           this.do({ kind: 'done', slot, job, identity: model.identity });
-          log.info('Model loaded', { slot, ...model.identity, rows: model.manifest.inputs.rows });
+          const { identity, signedBy, manifest } = model;
+          log.info('Model loaded', { slot, ...identity, rows: manifest.inputs.rows, signedBy });
         },
         failed: (job, error) => this.#failed(job, error),
       },
@@ -213,6 +216,16 @@ export class SlotKeeper<Model extends SetModel> {
     if (!serves)
       log.error('There is no usable model, rows stay unscored', { slot, problem: reason });
     else log.error('The model could not be loaded, the one in use stays', { slot, code, reason });
+  }
+
+  /** The newest, where several slots have the model. */
+  #lastVersion(name: string): string | undefined {
+    return [...this.#slots.byName.values()]
+      .flatMap(({ current }) =>
+        current?.identity?.name === name ? [current.identity.version] : [],
+      )
+      .sort(compareVersions)
+      .at(-1);
   }
 
   #loadBegins({ digest }: ModelIdentity): void {
