@@ -3,6 +3,8 @@ import { connect } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
 
 export interface Load {
+  /** @default POST */
+  method?: string;
   port: number;
   path: string;
   headers: Record<string, string>;
@@ -18,11 +20,11 @@ export interface LoadResult {
   latencies: number[];
 }
 
-const { port, path, headers, body, connections, ms } = workerData as Load;
+const { method = 'POST', port, path, headers, body, connections, ms } = workerData as Load;
 const head = Object.entries({ host: 'x', 'content-length': String(body.length), ...headers })
   .map(([name, value]) => `${name}: ${value}\r\n`)
   .join('');
-const request = Buffer.concat([Buffer.from(`POST ${path} HTTP/1.1\r\n${head}\r\n`), body]);
+const request = Buffer.concat([Buffer.from(`${method} ${path} HTTP/1.1\r\n${head}\r\n`), body]);
 const latencies: number[] = [];
 const startMs = performance.now();
 

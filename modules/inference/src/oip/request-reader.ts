@@ -43,7 +43,7 @@ export class RequestReader {
     this.#workerUrl = workerUrl;
   }
 
-  /** @throws ApiError */
+  /** The text is gone afterwards when it is long. @throws ApiError */
   read(text: Buffer<ArrayBuffer>): InferRequest | Promise<InferRequest> {
     if (text.byteLength <= INLINE_BYTES) return readInferRequest(parseJson(text));
     clearTimeout(this.#idle);
@@ -53,7 +53,7 @@ export class RequestReader {
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve, reject });
       const job: ParseJob = { id, text };
-      worker.postMessage(job);
+      worker.postMessage(job, [text.buffer]);
     });
   }
 
