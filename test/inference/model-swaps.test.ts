@@ -1,8 +1,8 @@
 /**
  * Goal: a swap costs nothing: under requests and route traffic no request fails, no row goes unscored, and every answer
  * is that of the version that it names. Method: two versions with different known answers, swapped again and again; the
- * real runtime, 500 requests a second that look a model up, wait as a body that is still being read would, and then
- * run it; and batches of the route as fast as they are scored. More swaps: HOLDFAST_SWAPS.
+ * real runtime, 500 requests a second to the HTTP API, some in two parts so that a swap falls between them; and batches
+ * of the route as fast as they are scored. More swaps: HOLDFAST_SWAPS.
  */
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -12,12 +12,14 @@ import { temporaryFolder, until } from '@holdfast/testkit';
 import { afterEach, expect, it } from '@jest/globals';
 import { Registry } from 'prom-client';
 import { loadModel } from '../../modules/inference/src/adapters/load-model.ts';
+import { runnerOver } from '../../modules/inference/src/adapters/scorer-runner.ts';
 import { settings as schema } from '../../modules/inference/src/config.ts';
 import { Counts } from '../../modules/inference/src/counts.ts';
 import { ModelSet } from '../../modules/inference/src/models/model-set.ts';
 import { wantedModels } from '../../modules/inference/src/models/wanted-models.ts';
 import { InferencePipeline } from '../../modules/inference/src/pipeline.ts';
 import { aRoute } from '../../modules/inference/src/testing/a-route.ts';
+import { ApiRig } from '../../modules/inference/src/testing/api-rig.ts';
 import { aBatch, anAsset } from '../../modules/inference/src/testing/builders.ts';
 import { writeBundle } from '../../modules/inference/src/testing/write-bundle.ts';
 
@@ -30,8 +32,10 @@ const log = { error() {}, warn() {}, info() {}, debug() {} };
 const clock = { monotonicMs: () => performance.now(), wallMs: () => Date.now() };
 
 let set: ModelSet;
+let rig: ApiRig;
 let pipeline: InferencePipeline;
 afterEach(async () => {
+  await rig.stop();
   await pipeline.stop();
   await set.close();
 });
@@ -49,8 +53,11 @@ it(`${SWAPS} swaps under load fail no request, leave no row unscored and mix no 
     dataDir: temporaryFolder('data'),
     fetch: fetchBundle,
     verify: (folder) => verifyBundle(folder, NO_KEYS),
-    load: (folder, onStep) =>
-      loadModel({ folder, workerUrl: WORKER, intraOpNumThreads: 1, onRestart() {}, onStep }),
+    load: async (folder, onStep) => {
+      const options = { folder, workerUrl: WORKER, intraOpNumThreads: 1, onRestart() {}, onStep };
+      const model = await loadModel(options);
+      return { ...model, runner: runnerOver(model.scorer, model.manifest) };
+    },
     budget: () => ({}),
     spareBytes: () => 0,
     ...{ log, clock, metrics: new Registry(), onChange() {} },
@@ -61,6 +68,7 @@ it(`${SWAPS} swaps under load fail no request, leave no row unscored and mix no 
   await set.start({}, false);
   want(1);
   await until(() => set.actives().length === 1);
+  rig = await ApiRig.start({ catalog: set });
 
   const route = routeTraffic();
   const http = requests();
@@ -102,17 +110,23 @@ function requests() {
       await Promise.all(open);
     },
   };
+  const input = { name: 'window', datatype: 'FP32', shape: [1, 1, 2], data: [5, 0] };
   const one = async (at: number): Promise<void> => {
-    const { model } = set.actives()[0]!;
-    const { version } = model.identity;
-    // Between headers and the last byte of the body.
-    await new Promise((resolve) => setTimeout(resolve, at % 40));
     const beganMs = performance.now();
-    const input = model.scorer.room(2);
-    input.set([5, 0]);
-    const [score] = (await model.scorer.run(input, 1)).score;
-    found.slowestMs = Math.max(found.slowestMs, performance.now() - beganMs);
-    if (Math.abs(score! - ANSWER[version]!) > 1e-4) throw new Error(`${version} gave ${score}`);
+    // Between the first and the last byte of the body.
+    const pauseMs = at % 40;
+    const answer = await rig.call('POST', '/v2/models/m/infer', {
+      body: { inputs: [input] },
+      pauseMs,
+    });
+    found.slowestMs = Math.max(found.slowestMs, performance.now() - beganMs - pauseMs);
+    if (answer.status !== 200) throw new Error(`${answer.status}: ${answer.error}`);
+    const { model_version: version, outputs } = answer.json<{
+      model_version: string;
+      outputs: { name: string; data: [number] }[];
+    }>();
+    const [score] = outputs.find(({ name }) => name === 'score')!.data;
+    if (Math.abs(score - ANSWER[version]!) > 1e-4) throw new Error(`${version} gave ${score}`);
     found.answers[version] = (found.answers[version] ?? 0) + 1;
   };
   const timer = setInterval(() => {

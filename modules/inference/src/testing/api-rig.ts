@@ -1,28 +1,19 @@
-import { Agent, request as httpRequest } from 'node:http';
+import { Agent } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { gunzipSync, inflateSync } from 'node:zlib';
 import fastify, { type FastifyInstance } from 'fastify';
 import { Registry } from 'prom-client';
-import type { Scorer } from '../domain/scorer.ts';
 import { type ApiParts, InferenceApi } from '../oip/api.ts';
 import { openApi } from '../oip/openapi.ts';
-import type { ReadyEntry } from '../oip/score.ts';
+import { scorerOver } from '../oip/runner-scorer.ts';
 import type { ApiSettings } from '../oip/settings.ts';
 import { AnswerCheck, type CheckedAnswer } from './answer-check.ts';
 import { FakeCatalog } from './fake-catalog.ts';
+import { type Sent, sendRequest } from './send-request.ts';
 
 const WORKER = pathToFileURL(join(process.cwd(), 'modules/inference/src/oip/request-worker.ts'));
 const MIB = 1024 * 1024;
-
-export interface Sent {
-  headers?: Record<string, string>;
-  /** A value becomes JSON. */
-  body?: unknown;
-  /** Without an announced length. */
-  chunked?: boolean;
-}
 
 /** An answer that keeps to the OpenAPI document: the rig throws on any other. */
 export class ApiAnswer implements CheckedAnswer {
@@ -75,7 +66,7 @@ export class ApiRig {
         log: { error: (event) => this.logged.push(event), warn: quiet, info: quiet, debug: quiet },
         metrics: this.registry,
         token: undefined,
-        scorerOf: plainScorer,
+        scorerOf: ({ runner, manifest }) => scorerOver(runner, manifest),
         ...parts,
       },
       this.settings,
@@ -110,7 +101,7 @@ export class ApiRig {
 
   /** @throws Error when the answer is not what the OpenAPI document says */
   async call(method: string, path: string, sent: Sent = {}): Promise<ApiAnswer> {
-    const raw = await send(this.url + path, method, sent, this.#agent);
+    const raw = await sendRequest(this.url + path, method, sent, this.#agent);
     const problems = method === 'HEAD' ? [] : this.#check.problems(method, path, raw);
     if (problems.length > 0) {
       throw new Error(
@@ -119,60 +110,4 @@ export class ApiRig {
     }
     return new ApiAnswer(raw);
   }
-}
-
-function send(
-  url: string,
-  method: string,
-  { headers = {}, body, chunked }: Sent,
-  agent: Agent,
-): Promise<CheckedAnswer> {
-  const isBytes = body instanceof Uint8Array;
-  const bytes = isBytes || body === undefined ? body : Buffer.from(JSON.stringify(body));
-  return new Promise((resolve, reject) => {
-    const type = bytes === undefined || isBytes ? {} : { 'content-type': 'application/json' };
-    const length =
-      bytes === undefined || chunked === true ? {} : { 'content-length': bytes.byteLength };
-    const request = httpRequest(url, {
-      method,
-      agent,
-      headers: { ...type, ...length, ...headers },
-    });
-    request.once('error', reject);
-    request.once('response', (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk) => chunks.push(chunk));
-      response.once('error', reject);
-      response.once('end', () => {
-        const encoding = response.headers['content-encoding'];
-        const encoded = Buffer.concat(chunks);
-        const decoded =
-          encoding === 'gzip'
-            ? gunzipSync(encoded)
-            : encoding === 'deflate'
-              ? inflateSync(encoded)
-              : encoded;
-        resolve({ status: response.statusCode!, headers: response.headers, body: decoded });
-      });
-    });
-    request.end(bytes);
-  });
-}
-
-/** A scorer of windows straight above the runner. */
-function plainScorer({ manifest, runner }: ReadyEntry): Scorer {
-  const { inputs, outputs } = manifest;
-  if (outputs.kind !== undefined && outputs.kind !== 'score') throw new Error('kind score only');
-  const names =
-    outputs.contributions === undefined ? [outputs.score] : [outputs.score, outputs.contributions];
-  return {
-    room: (length) => new Float32Array(length),
-    run: async (data, count) => {
-      const shape = [count, inputs.rows, inputs.signals.length];
-      const input = { name: inputs.tensor, datatype: 'FP32', shape, data } as const;
-      const result = await runner.run({ inputs: [input], outputs: names, work: 'http' });
-      const [score, contributions] = result.outputs.map((output) => output.data as Float32Array);
-      return contributions === undefined ? { score: score! } : { score: score!, contributions };
-    },
-  };
 }
