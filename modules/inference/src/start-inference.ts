@@ -8,6 +8,7 @@ import { wantedModels } from './models/wanted-models.ts';
 import { startApi } from './oip/start-api.ts';
 import { InferencePipeline } from './pipeline.ts';
 import { Rollout } from './rollout/rollout.ts';
+import { addRolloutRoutes } from './rollout/rollout-api.ts';
 import { Route } from './rollout/route.ts';
 import { ShadowRuns } from './rollout/shadow-runs.ts';
 
@@ -53,6 +54,7 @@ export async function startInference(
     route,
   });
   const api = await startApi(host, { catalog: models, version, workerUrl: requestWorker });
+  await addRolloutRoutes(host.http, { rollout, token: env.HOLDFAST_HTTP_TOKEN, clock });
   await models.start(wanted(host.settings), host.settingsVersion !== 0);
   return {
     inputs: {

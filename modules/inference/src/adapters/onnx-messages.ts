@@ -30,5 +30,7 @@ export type WorkerReply =
       input: ArrayBuffer;
       score: Float32Array;
       contributions?: Float32Array;
+      /** Of the run alone. */
+      inferNs: number;
     }
   | { kind: 'failed'; id: number; input: ArrayBuffer; message: string };

@@ -131,8 +131,9 @@ export class OnnxScorer implements Scorer {
     if (reply.kind === 'failed') {
       pending?.reject(new ScorerError('RUN_FAILED', reply.message));
     } else {
-      const { score, contributions } = reply;
-      pending?.resolve(contributions === undefined ? { score } : { score, contributions });
+      const { score, contributions, inferNs } = reply;
+      const scores = { score, inferNs };
+      pending?.resolve(contributions === undefined ? scores : { ...scores, contributions });
     }
   }
 

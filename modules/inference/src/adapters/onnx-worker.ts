@@ -55,9 +55,11 @@ async function run(session: InferenceSession, request: RunRequest): Promise<void
   try {
     const tensor = new Tensor('float32', input, [count, rows, signals]);
     const names = contributions === undefined ? [start.score] : [start.score, contributions];
+    const startMs = performance.now();
     const outputs = await session.run({ [start.input]: tensor }, names);
+    const inferNs = (performance.now() - startMs) * 1e6;
     const score = output(outputs, start.score, count);
-    const message: WorkerReply = { kind: 'scores', id, input: input.buffer, score };
+    const message: WorkerReply = { kind: 'scores', id, input: input.buffer, score, inferNs };
     const transfer = [input.buffer, score.buffer];
     if (contributions !== undefined) {
       message.contributions = output(outputs, contributions, count * signals);

@@ -1,7 +1,9 @@
 import {
   closeSync,
   existsSync,
+  fstatSync,
   fsyncSync,
+  ftruncateSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -74,9 +76,14 @@ export class DecisionLog {
     const isNew = !existsSync(file);
     mkdirSync(this.#folder, { recursive: true });
     const written = openSync(file, 'a', 0o600);
+    const { size } = fstatSync(written);
     try {
       writeSync(written, `${JSON.stringify(entry)}\n`);
       fsyncSync(written);
+    } catch (error) {
+      // The next line must not be glued to what a full disk took of this one.
+      ftruncateSync(written, size);
+      throw error;
     } finally {
       closeSync(written);
     }
@@ -107,6 +114,8 @@ export class DecisionLog {
   }
 }
 
+const LINE_FEED = 0x0a;
+
 function syncFolder(folder: string): void {
   const opened = openSync(folder, 'r');
   try {
@@ -118,16 +127,15 @@ function syncFolder(folder: string): void {
 
 /** What follows the last line feed was never acknowledged; the next line must not be glued to it. */
 function cutTornLine(file: string): void {
-  if (!existsSync(file)) return;
-  const bytes = readFileSync(file);
-  const end = bytes.lastIndexOf(0x0a) + 1;
+  const bytes = bytesOf(file);
+  const end = bytes.lastIndexOf(LINE_FEED) + 1;
   if (end < bytes.length) truncateSync(file, end);
 }
 
 /** Lines that can be read; a damaged one costs itself. */
 function readLines(file: string): Decision[] {
-  if (!existsSync(file)) return [];
-  return readFileSync(file, 'utf8')
+  return bytesOf(file)
+    .toString('utf8')
     .split('\n')
     .flatMap((line) => {
       try {
@@ -137,4 +145,13 @@ function readLines(file: string): Decision[] {
         return [];
       }
     });
+}
+
+/** Empty when there is no such file, or it cannot be read: the module works without its past. */
+function bytesOf(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch {
+    return Buffer.alloc(0);
+  }
 }

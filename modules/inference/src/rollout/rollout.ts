@@ -161,6 +161,11 @@ export class Rollout {
     const kind = this.#actionFor(verdict.kind, role);
     const isAction = kind === 'roll-back' || kind === 'promote';
     if (!isAction && this.#saidOf(key).has(verdict.kind)) return;
+    const decided = this.#log.pending().find((one) => keyOf(one.slot, one.candidate) === key);
+    if (decided !== undefined) {
+      this.#act(decided);
+      return;
+    }
     const { log: evidence, threshold: needed, criterion } = verdict;
     const decision = this.#append({
       ...{ kind, atMs: this.#options.clock.wallMs(), slot, role, candidate: model.identity },
@@ -201,20 +206,18 @@ export class Rollout {
     }
   }
 
-  /** Idempotent: a slot that holds another model by now, or none, is left alone until it holds this one. */
+  /** Idempotent. What cannot be done yet, because the model is still being loaded, stays to be done. */
   #act({ number, kind, slot, role, candidate, rule, decisions }: Decision): void {
     const { models, clock } = this.#options;
+    const { digest } = candidate;
     const key = keyOf(slot, candidate);
-    const isOnTrial = this.#slotOf(slot, candidate) !== undefined;
-    if (isOnTrial) {
-      const criterion = rule?.criterion ?? 'unknown';
-      const reason = `${criterion}: worse than the active model after ${decisions} decisions`;
-      const acted =
-        kind === 'promote'
-          ? models.promote(slot, candidate.digest)
-          : models.rollBack(slot, candidate.digest, { code: criterion, reason });
-      if (!acted) return;
-    } else if (!this.#isReplaced(slot, candidate)) return;
+    const code = rule?.criterion ?? 'unknown';
+    const reason = `${code}: worse than the active model after ${decisions} decisions`;
+    const acted =
+      kind === 'promote'
+        ? models.promote(slot, digest)
+        : models.rollBack(slot, digest, { code, reason });
+    if (!acted && !this.#isReplaced(slot, digest)) return;
     this.#candidates.delete(key);
     this.#spoken.delete(key);
     this.#store.delete(key);
@@ -223,10 +226,10 @@ export class Rollout {
   }
 
   /** True when the slot holds another model: what was decided has become pointless. */
-  #isReplaced(slot: string, { digest }: ModelIdentity): boolean {
+  #isReplaced(slot: string, digest: string): boolean {
     const { actives, canaries, shadows } = this.#slots();
     const held = [...actives, ...canaries, ...shadows].find((one) => one.slot === slot);
-    return held !== undefined && (held.model.identity.digest !== digest || held.role === 'active');
+    return held !== undefined && held.model.identity.digest !== digest;
   }
 
   #slots() {
