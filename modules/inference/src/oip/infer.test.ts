@@ -208,6 +208,8 @@ describe('JSON tensors', () => {
         `binary_data_size: ${long} is not allowed`,
       ],
       [`"shape":[1,2],"parameters":[${long}]`, 'parameters: '],
+      // Not the digits of a whole number, so it may have been another one.
+      ['"shape":[1,2],"data":[1,1e17]', 'must be a whole number in digits'],
     ]) {
       const body = Buffer.from(`{"inputs":[{"name":"x","datatype":"INT64",${field}}]}`);
       const answer = await rig.call('POST', '/v2/models/INT64/infer', { body });

@@ -10,7 +10,7 @@ const INLINE_BYTES = 256 * 1024;
 const IDLE_MS = 10_000;
 
 /** A text of the largest size can become twenty times its bytes; beyond, only the thread ends. */
-const THREAD_HEAP = { maxOldGenerationSizeMb: 384, maxYoungGenerationSizeMb: 32 };
+const HEAP_MB = 384;
 
 const RETRY_MS = 1_000;
 
@@ -34,13 +34,16 @@ interface Pending {
  */
 export class RequestReader {
   readonly #workerUrl: URL;
+  readonly #heapMb: number;
   readonly #pending = new Map<number, Pending>();
   #worker: Worker | undefined;
   #idle: NodeJS.Timeout | undefined;
   #nextId = 1;
 
-  constructor(workerUrl: URL) {
+  /** `heapMb` bounds what parsing may take. @default 384 */
+  constructor(workerUrl: URL, heapMb = HEAP_MB) {
     this.#workerUrl = workerUrl;
+    this.#heapMb = heapMb;
   }
 
   /** The text is gone afterwards when it is long. @throws ApiError */
@@ -65,7 +68,9 @@ export class RequestReader {
   }
 
   #start(): Worker {
-    const worker = new Worker(this.#workerUrl, { resourceLimits: THREAD_HEAP });
+    const worker = new Worker(this.#workerUrl, {
+      resourceLimits: { maxOldGenerationSizeMb: this.#heapMb, maxYoungGenerationSizeMb: 32 },
+    });
     worker.unref();
     let reason = 'the module is stopping';
     worker.on('message', (reply: ParseReply) => this.#settle(reply));
