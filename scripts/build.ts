@@ -19,12 +19,26 @@ import { MODULES, ROOT } from './steps.ts';
 
 const ARCHITECTURES = ['x64', 'arm64'];
 
-/** Native packages that cannot be bundled: what of each is needed at run time. */
-const NATIVE: Record<string, (arch: string) => string[]> = {
-  'better-sqlite3': (arch) => ['package.json', 'lib', `prebuilds/linux-${arch}.node`],
-  'onnxruntime-node': (arch) => ['package.json', 'dist', `bin/napi-v6/linux/${arch}`],
-  'onnxruntime-common': () => ['package.json', 'dist'],
-};
+/** Packages with a native part, which cannot be bundled. */
+const EXTERNAL = ['better-sqlite3', 'onnxruntime-node', 'onnxruntime-common', 'sharp'];
+
+/** Packages that go beside the bundles, and what of each is needed at run time. */
+function packagesOf(module: string, arch: string): Record<string, string[]> {
+  if (module !== 'inference') {
+    return { 'better-sqlite3': ['package.json', 'lib', `prebuilds/linux-${arch}.node`] };
+  }
+  return {
+    'onnxruntime-node': ['package.json', 'dist', `bin/napi-v6/linux/${arch}`],
+    'onnxruntime-common': ['package.json', 'dist'],
+    sharp: ['package.json', 'dist'],
+    '@img/colour': ['.'],
+    'detect-libc': ['.'],
+    semver: ['.'],
+    // npm installs those of its own architecture alone; the image for another one installs them itself.
+    [`@img/sharp-linux-${arch}`]: ['.'],
+    [`@img/sharp-libvips-linux-${arch}`]: ['.'],
+  };
+}
 
 /** CommonJS inside an ES module bundle still asks for these names. */
 const BANNER = [
@@ -57,7 +71,7 @@ async function buildModule(module: string, arch: string, out: string): Promise<v
     // Into a file beside the bundle; see `mustBeAscii`.
     legalComments: 'linked',
     banner: { js: BANNER },
-    external: Object.keys(NATIVE),
+    external: EXTERNAL,
     logLevel: 'warning',
   });
   mustBeAscii(path.join(out, 'main.js'));
@@ -65,8 +79,8 @@ async function buildModule(module: string, arch: string, out: string): Promise<v
     path.join(out, 'package.json'),
     `${JSON.stringify({ name: `holdfast-${module}`, private: true, type: 'module', main: 'main.js' }, null, 2)}\n`,
   );
-  for (const name of nativePackagesOf(module)) {
-    for (const item of NATIVE[name]?.(arch) ?? []) {
+  for (const [name, items] of Object.entries(packagesOf(module, arch))) {
+    for (const item of items) {
       const from = path.join(ROOT, 'node_modules', name, item);
       if (!existsSync(from)) throw new Error(`${name} has no ${item} in node_modules`);
       cpSync(from, path.join(out, 'node_modules', name, item), {
@@ -86,9 +100,6 @@ function mustBeAscii(file: string): void {
     `${file} has a character beyond ASCII: write it as \\u.... in the source: ${around}`,
   );
 }
-
-const nativePackagesOf = (module: string): string[] =>
-  module === 'inference' ? ['onnxruntime-node', 'onnxruntime-common'] : ['better-sqlite3'];
 
 function optionsOf(argv: readonly string[]): { module: string; arch: string; out: string } {
   const { values, positionals } = parseArgs({

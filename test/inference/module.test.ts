@@ -3,7 +3,7 @@
  * model; and it runs as a process from its sources and from what the image is built of. Method: the module on a host
  * without a hub; then as a process.
  */
-import { cpSync, rmSync } from 'node:fs';
+import { cpSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { check, DemandsMessage, ScoresMessage } from '@holdfast/contracts';
@@ -232,6 +232,11 @@ describe('the inference process', () => {
     expect({ exit: await build.exited, output: build.output }).toMatchObject({ exit: { code: 0 } });
     const { child, get } = await run(join(out, 'main.js'), PUMP_LOOP);
     expect((await get('/readyz')).status).toBe(200);
+    expect((await get('/v2/models/pump-loop/ready')).status).toBe(200);
+    // Loaded with the first picture only, so a start does not show that it is there.
+    const library = join(out, 'library.mjs');
+    writeFileSync(library, "await import('sharp'); console.log('loaded');");
+    await ChildProcess.start(library).line('loaded');
     expect(await child.stop()).toEqual({ code: 0, signal: null });
   });
 });

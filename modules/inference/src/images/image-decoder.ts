@@ -1,5 +1,5 @@
 import type { ImageShape } from '@holdfast/contracts';
-import sharp, { type Sharp } from 'sharp';
+import type { Sharp } from 'sharp';
 import { ScorerError } from '../errors.ts';
 import { type Placement, placeImage } from './domain/placement.ts';
 import { ImageError } from './errors.ts';
@@ -15,9 +15,21 @@ const SECONDS_MAX = 10;
 /** When to come again while too many wait, in ms: about what an image of a few megapixels takes. */
 const RETRY_AFTER_MS = 100;
 
-// One decoder thread an image, and no cache of files and operations: memory is what the images at work need.
-sharp.concurrency(1);
-sharp.cache(false);
+type Library = typeof import('sharp').default;
+
+/**
+ * The library is loaded with the first image: it takes memory that sites without pictures do not need. One decoder
+ * thread an image, and no cache of files and operations: memory is what the images at work need.
+ */
+const library: { loaded?: Promise<Library> } = {};
+function load(): Promise<Library> {
+  library.loaded ??= import('sharp').then(({ default: sharp }) => {
+    sharp.concurrency(1);
+    sharp.cache(false);
+    return sharp;
+  });
+  return library.loaded;
+}
 
 const KERNELS = { bilinear: 'linear', nearest: 'nearest', cubic: 'cubic' } as const;
 
@@ -83,6 +95,7 @@ function checkBytes(bytes: Uint8Array): void {
 }
 
 async function decode(bytes: Uint8Array, image: ImageShape): Promise<DecodedImage> {
+  const sharp = await load();
   const open = (): Sharp =>
     sharp(bytes, {
       limitInputPixels: IMAGE_LIMITS.pixelsMax,
