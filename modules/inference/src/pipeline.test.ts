@@ -1,14 +1,24 @@
 import { type DemandsMessage, MESSAGE_BYTES_MAX, type ScoresMessage } from '@holdfast/contracts';
-import { FakeClock, until } from '@holdfast/testkit';
+import { FakeClock, seeded, until } from '@holdfast/testkit';
 import type { OutboundMessage } from '@holdfast/transport';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Registry } from 'prom-client';
 import { type Settings, settings as schema } from './config.ts';
 import { Counts } from './counts.ts';
 import type { Model } from './domain/score-batch.ts';
+import { scoreBatch } from './domain/score-batch.ts';
 import { InferencePipeline } from './pipeline.ts';
+import { ScoresSender } from './sender.ts';
 import { routeOf } from './testing/a-route.ts';
-import { aBatch, aManifest, aModel, anAsset, FakeScorer } from './testing/builders.ts';
+import {
+  aBatch,
+  aManifest,
+  aModel,
+  anAsset,
+  FakeScorer,
+  IDENTITY,
+  options,
+} from './testing/builders.ts';
 
 const failure = (code: string, retry: string) => Object.assign(new Error(code), { code, retry });
 const bodyOf = (document: unknown): Buffer => Buffer.from(JSON.stringify(document));
@@ -195,6 +205,36 @@ describe('a batch with too little lookback', () => {
     await pipeline.idle();
     expect(scores()).toMatchObject([{ model: null, unscored: [{ code: 'no-model', seq: [1] }] }]);
     expect(counts.unscored).toBe(1);
+  });
+});
+
+describe('a message with many models', () => {
+  it('is cut until the names of its models fit beside each part', async () => {
+    const random = seeded(1);
+    const bodies: ScoresMessage[] = [];
+    const sender = new ScoresSender(
+      async ({ body, properties }) => {
+        bodies.push(JSON.parse(body));
+        expect(properties?.notes).toBe(`${bodies.at(-1)!.assets.length} named`);
+      },
+      () => Promise.resolve(),
+    );
+    const rows = Array.from({ length: 16 }, (_, at) =>
+      anAsset({ asset: `p${at}`, rows: [[1, 0]], seq: [at + 1] }),
+    );
+    const message = await scoreBatch(aBatch(rows), aModel(aManifest()), options);
+    const many = Array.from({ length: 9_000 }, () => random.int(0, 1_000_000_000));
+    await sender.send(message, {
+      lost: undefined,
+      models: ({ assets }) => [{ model: IDENTITY, assets: assets.length > 4 ? many : [0] }],
+      notes: ({ assets }, models) => `${assets.length} named${models.length === 1 ? '' : '!'}`,
+    });
+    expect(bodies.map(({ first, last }) => [first, last])).toEqual([
+      [1, 4],
+      [5, 8],
+      [9, 12],
+      [13, 16],
+    ]);
   });
 });
 
