@@ -86,6 +86,11 @@ describe('limits', () => {
   it('of the memory for all bodies together are kept, and one alone always gets through', async () => {
     const runner = await start({}, { httpMemoryBytesMax: 12_000 });
     expect((await infer(5_000)).status).toBe(200);
+    // In several chunks, and with both its forms in memory at the same time.
+    const body = gzipSync(JSON.stringify(request(200_000)));
+    const headers = { 'content-encoding': 'gzip' };
+    expect((await rig.call('POST', '/v2/models/echo/infer', { body, headers })).status).toBe(200);
+    expect((await infer(200_000)).status).toBe(200);
     let proceed = () => {};
     const waiting = new Promise<void>((resolve) => {
       runner.before = () => {
@@ -104,7 +109,7 @@ describe('limits', () => {
     proceed();
     expect((await first).status).toBe(200);
     expect((await infer(2_000)).status).toBe(200);
-    expect(rig.api.status()).toMatchObject({ heldBytes: 0, answered: { 200: 4, 429: 1 } });
+    expect(rig.api.status()).toMatchObject({ heldBytes: 0, answered: { 200: 6, 429: 1 } });
   });
 
   it('of time are those of the module, unless the request has a shorter one', async () => {

@@ -25,9 +25,9 @@ export class HeldBytes {
     return this.#bytes;
   }
 
-  /** False, and nothing taken, when there is no room. One request alone is always welcome. */
-  take(bytes: number): boolean {
-    if (this.#bytes > 0 && this.#bytes + bytes > this.bytesMax) return false;
+  /** False, and nothing taken, when there is no room. Who holds all that is held (`own`) is always welcome. */
+  take(bytes: number, own: number): boolean {
+    if (this.#bytes > own && this.#bytes + bytes > this.bytesMax) return false;
     this.#bytes += bytes;
     return true;
   }
@@ -98,7 +98,7 @@ export class RequestBody {
   }
 
   #take(bytes: number): boolean {
-    if (!this.#room.take(bytes)) return false;
+    if (!this.#room.take(bytes, this.#held)) return false;
     this.#held += bytes;
     return true;
   }
