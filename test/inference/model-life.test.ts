@@ -12,7 +12,6 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import {
   fetchBundle,
   makeKeyPair,
@@ -32,9 +31,9 @@ import { ModelSet } from '../../modules/inference/src/models/model-set.ts';
 import type { SetModel } from '../../modules/inference/src/models/set-model.ts';
 import type { SlotKeeperOptions } from '../../modules/inference/src/models/slot-keeper.ts';
 import { wantedModels } from '../../modules/inference/src/models/wanted-models.ts';
+import { anEngine } from '../../modules/inference/src/testing/an-engine.ts';
 import { writeBundle } from '../../modules/inference/src/testing/write-bundle.ts';
 
-const WORKER = pathToFileURL(join(process.cwd(), 'modules/inference/src/adapters/onnx-worker.ts'));
 let dataDir: string;
 let changes = 0;
 let errors: string[] = [];
@@ -54,8 +53,7 @@ function aSet(change: Partial<SlotKeeperOptions<SetModel>> = {}): ModelSet {
     dataDir,
     fetch: fetchBundle,
     verify: (folder) => verifyBundle(folder, NO_KEYS),
-    load: (folder, onStep) =>
-      loadModel({ folder, workerUrl: WORKER, intraOpNumThreads: 1, onRestart() {}, onStep }),
+    load: (folder, onStep) => loadModel({ engine: anEngine(), folder, onStep }),
     budget: () => ({}),
     spareBytes: () => 0,
     log,
@@ -188,9 +186,7 @@ describe('a new model in a slot', () => {
   ])('that %s is refused with the reason, and the old one goes on', async (_, change, code) => {
     const set = aSet({
       load: async (folder, onStep) => {
-        const model = await loadModel({
-          ...{ folder, workerUrl: WORKER, intraOpNumThreads: 1, onRestart() {}, onStep },
-        });
+        const model = await loadModel({ engine: anEngine(), folder, onStep });
         // Room that a test machine surely sees.
         held.push(Buffer.alloc(20e6, 1));
         return model;

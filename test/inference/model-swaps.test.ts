@@ -4,26 +4,24 @@
  * real runtime, 500 requests a second to the HTTP API, some in two parts so that a swap falls between them; and batches
  * of the route as fast as they are scored. More swaps: HOLDFAST_SWAPS.
  */
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import type { ScoresMessage } from '@holdfast/contracts';
 import { fetchBundle, NO_KEYS, verifyBundle } from '@holdfast/model-bundle';
 import { temporaryFolder, until } from '@holdfast/testkit';
 import { afterEach, expect, it } from '@jest/globals';
 import { Registry } from 'prom-client';
 import { loadModel } from '../../modules/inference/src/adapters/load-model.ts';
-import { runnerOver } from '../../modules/inference/src/adapters/scorer-runner.ts';
 import { settings as schema } from '../../modules/inference/src/config.ts';
 import { Counts } from '../../modules/inference/src/counts.ts';
 import { ModelSet } from '../../modules/inference/src/models/model-set.ts';
 import { wantedModels } from '../../modules/inference/src/models/wanted-models.ts';
 import { InferencePipeline } from '../../modules/inference/src/pipeline.ts';
 import { aRoute } from '../../modules/inference/src/testing/a-route.ts';
+import { anEngine } from '../../modules/inference/src/testing/an-engine.ts';
 import { ApiRig } from '../../modules/inference/src/testing/api-rig.ts';
 import { aBatch, anAsset } from '../../modules/inference/src/testing/builders.ts';
 import { writeBundle } from '../../modules/inference/src/testing/write-bundle.ts';
 
-const WORKER = pathToFileURL(join(process.cwd(), 'modules/inference/src/adapters/onnx-worker.ts'));
+const engine = anEngine();
 const SWAPS = Number(process.env.HOLDFAST_SWAPS ?? 20);
 const PER_SECOND = 500;
 /** What each version makes of the window [5, 0]. */
@@ -53,11 +51,7 @@ it(`${SWAPS} swaps under load fail no request, leave no row unscored and mix no 
     dataDir: temporaryFolder('data'),
     fetch: fetchBundle,
     verify: (folder) => verifyBundle(folder, NO_KEYS),
-    load: async (folder, onStep) => {
-      const options = { folder, workerUrl: WORKER, intraOpNumThreads: 1, onRestart() {}, onStep };
-      const model = await loadModel(options);
-      return { ...model, runner: runnerOver(model.scorer, model.manifest) };
-    },
+    load: (folder, onStep) => loadModel({ engine, folder, onStep }),
     budget: () => ({}),
     spareBytes: () => 0,
     ...{ log, clock, metrics: new Registry(), onChange() {} },

@@ -9,16 +9,17 @@ import { temporaryFolder } from '@holdfast/testkit';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { type LoadedModel, loadModel } from '../../modules/inference/src/adapters/load-model.ts';
 import { scoreBatch } from '../../modules/inference/src/domain/score-batch.ts';
+import { anEngine } from '../../modules/inference/src/testing/an-engine.ts';
 import { aBatch, anAsset, options } from '../../modules/inference/src/testing/builders.ts';
 import { type BundleParts, writeBundle } from '../../modules/inference/src/testing/write-bundle.ts';
 import { model, node } from '../../packages/model-bundle/src/testing/onnx-writer.ts';
 
-const WORKER = pathToFileURL(join(process.cwd(), 'modules/inference/src/adapters/onnx-worker.ts'));
 const open: LoadedModel[] = [];
-afterEach(() => Promise.all(open.splice(0).map((model) => model.scorer.close())));
+afterEach(() => Promise.all(open.splice(0).map((model) => model.close())));
 
-async function load(folder: string, workerUrl = WORKER): Promise<LoadedModel> {
-  const model = await loadModel({ folder, workerUrl, intraOpNumThreads: 1, onRestart: () => {} });
+async function load(folder: string, workerUrl?: URL): Promise<LoadedModel> {
+  const engine = anEngine(workerUrl === undefined ? {} : { workerUrl });
+  const model = await loadModel({ engine, folder });
   open.push(model);
   return model;
 }

@@ -6,14 +6,13 @@
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import type { GoldenOutputs } from '@holdfast/contracts';
 import { temporaryFolder } from '@holdfast/testkit';
 import { describe, expect, it } from '@jest/globals';
 import { loadModel } from '../../modules/inference/src/adapters/load-model.ts';
+import { anEngine } from '../../modules/inference/src/testing/an-engine.ts';
 
 const FIXTURES = join(process.cwd(), 'test/inference/fixtures');
-const WORKER = pathToFileURL(join(process.cwd(), 'modules/inference/src/adapters/onnx-worker.ts'));
 
 /** A folder with one of the models and the least that one must say about it. */
 function described(model: string, beside: readonly string[] = [], signals = ['a', 'b']): string {
@@ -54,13 +53,8 @@ describe('a packed model', () => {
     expect(goldenOf(folder).cases.map(({ input }) => input.length)).toEqual(
       new Array(4).fill(rows),
     );
-    const model = await loadModel({
-      folder,
-      workerUrl: WORKER,
-      intraOpNumThreads: 1,
-      onRestart: () => {},
-    });
-    await model.scorer.close();
+    const model = await loadModel({ engine: anEngine(), folder });
+    await model.close();
     expect(model.manifest.inputs.rows).toBe(rows);
     expect(model.manifest.outputs).toMatchObject(
       name === 'sum' ? { contributions: 'contributions' } : { score: 'score' },

@@ -7,8 +7,11 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { temporaryFolder, until } from '@holdfast/testkit';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { OnnxScorer } from '../../modules/inference/src/adapters/onnx-scorer.ts';
 import { scoreBatch } from '../../modules/inference/src/domain/score-batch.ts';
+import type { Scorer } from '../../modules/inference/src/domain/scorer.ts';
+import { windowScorer } from '../../modules/inference/src/domain/window-scorer.ts';
+import type { EngineModel } from '../../modules/inference/src/engine/engine-model.ts';
+import { anEngine } from '../../modules/inference/src/testing/an-engine.ts';
 import {
   aBatch,
   aManifest,
@@ -18,32 +21,26 @@ import {
 } from '../../modules/inference/src/testing/builders.ts';
 
 const WORKER = join(process.cwd(), 'test/inference/fixtures/crashing-worker.ts');
-const open: OnnxScorer[] = [];
+const manifest = aManifest({}, { outputs: { score: 'score' } });
+const open: EngineModel[] = [];
 let restarts: string[] = [];
-afterEach(() => Promise.all(open.splice(0).map((scorer) => scorer.close())));
+afterEach(() => Promise.all(open.splice(0).map((model) => model.close({ drainMs: 0 }))));
 
-async function start(worker = WORKER): Promise<OnnxScorer> {
+async function start(worker = WORKER): Promise<Scorer> {
   restarts = [];
-  const scorer = await OnnxScorer.start({
-    workerUrl: pathToFileURL(worker),
+  const model = await anEngine({ workerUrl: pathToFileURL(worker) }).open({
+    name: 'm 1',
     modelPath: join(temporaryFolder('worker'), 'marker'),
-    input: 'window',
-    score: 'score',
-    contributions: undefined,
-    rows: 1,
-    signals: 2,
-    intraOpNumThreads: 1,
     onRestart: (reason) => restarts.push(reason),
   });
-  open.push(scorer);
-  return scorer;
+  open.push(model);
+  return windowScorer(model, manifest, 'route');
 }
-const run = async (scorer: OnnxScorer, ...values: number[]) => [
+const run = async (scorer: Scorer, ...values: number[]) => [
   ...(await scorer.run(Float32Array.from(values.flatMap((value) => [value, 0])), values.length))
     .score,
 ];
-const manifest = aManifest({}, { outputs: { score: 'score' } });
-const score = async (scorer: OnnxScorer, values: number[]) =>
+const score = async (scorer: Scorer, values: number[]) =>
   scoreBatch(
     aBatch([anAsset({ rows: values.map((value) => [value, 0]) })]),
     aModel(manifest, scorer),
@@ -89,7 +86,8 @@ describe('a worker that ends', () => {
        if (existsSync(${JSON.stringify(marker)})) process.exit(5);
        writeFileSync(${JSON.stringify(marker)}, '');
        parentPort.on('message', () => process.exit(4));
-       parentPort.postMessage({ kind: 'ready', inputs: [], outputs: [] });`,
+       parentPort.postMessage({ kind: 'ready', inputs: [{ name: 'window', type: 'float32', shape: ['n', 1, 2] }],
+         outputs: [{ name: 'score', type: 'float32', shape: ['n'] }] });`,
     );
     const scorer = await start(file);
     await expect(run(scorer, 1)).rejects.toMatchObject({ code: 'RUN_INTERRUPTED' });
@@ -106,7 +104,8 @@ describe('a worker that ends', () => {
     writeFileSync(
       file,
       `import { parentPort } from 'node:worker_threads';
-       parentPort.postMessage({ kind: 'ready', inputs: [], outputs: [] });
+       parentPort.postMessage({ kind: 'ready', inputs: [{ name: 'window', type: 'float32', shape: ['n', 1, 2] }],
+         outputs: [{ name: 'score', type: 'float32', shape: ['n'] }] });
        setImmediate(() => process.exit(6));`,
     );
     const scorer = await start(file);
@@ -122,7 +121,7 @@ describe('a worker that ends', () => {
   it('because it was closed fails what is under way and nothing starts again', async () => {
     const scorer = await start();
     const under = run(scorer, 1).catch((error: { code: string }) => error.code);
-    await scorer.close();
+    await open[0]!.close({ drainMs: 0 });
     expect(['SCORER_UNAVAILABLE', [1]]).toContainEqual(await under);
     await expect(run(scorer, 1)).rejects.toMatchObject({ code: 'SCORER_UNAVAILABLE' });
     expect(restarts).toEqual([]);

@@ -10,11 +10,11 @@ import { Worker } from 'node:worker_threads';
 import fastify, { type FastifyInstance } from 'fastify';
 import { Registry } from 'prom-client';
 import { loadModel } from '../src/adapters/load-model.ts';
-import { runnerOver } from '../src/adapters/scorer-runner.ts';
 import { settings } from '../src/config.ts';
 import type { ModelRunner } from '../src/domain/model-runner.ts';
+import { windowScorer } from '../src/domain/window-scorer.ts';
 import { InferenceApi } from '../src/oip/api.ts';
-import { scorerOver } from '../src/oip/runner-scorer.ts';
+import { anEngine } from '../src/testing/an-engine.ts';
 import { anEntry, FakeCatalog } from '../src/testing/fake-catalog.ts';
 import { SessionRunner } from '../src/testing/session-runner.ts';
 import type { Load, LoadResult } from './http-load.ts';
@@ -31,11 +31,10 @@ type Figures = Record<string, number>;
 
 /** Figures by name, the unit at the end of the name. */
 export async function benchHttp(ms = 2_000): Promise<Figures> {
-  const pumpLoop = await loadModel({
-    ...{ folder: PUMP_LOOP, workerUrl: WORKER, intraOpNumThreads: 1, onRestart: console.error },
-  });
+  const engine = anEngine({ workerUrl: WORKER });
+  const pumpLoop = await loadModel({ engine, folder: PUMP_LOOP, onRestart: console.error });
   const models: Record<string, ModelRunner> = {
-    'pump loop': runnerOver(pumpLoop.scorer, pumpLoop.manifest)!,
+    'pump loop': pumpLoop.runner,
     digits: await SessionRunner.open(readFileSync(DIGITS)),
   };
   const server = await serve(models);
@@ -58,7 +57,7 @@ export async function benchHttp(ms = 2_000): Promise<Figures> {
     await underLargeBodies(server, requestFor('digits', models.digits!, 'JSON', LARGE_ROWS), ms),
   );
   await server.stop();
-  await pumpLoop.close();
+  await engine.close();
   return figures;
 }
 
@@ -77,7 +76,7 @@ async function serve(models: Record<string, ModelRunner>): Promise<Server> {
       workerUrl: REQUEST_WORKER,
       clock: { monotonicMs: () => performance.now(), wallMs: () => Date.now() },
       log: { error: console.error, warn() {}, info() {}, debug() {} },
-      scorerOf: ({ runner, manifest }) => scorerOver(runner, manifest),
+      scorerOf: ({ runner, manifest }) => windowScorer(runner, manifest, 'http'),
     },
     settings.parse({}),
   );

@@ -14,9 +14,10 @@ import { settings } from '../src/config.ts';
 import { Counts } from '../src/counts.ts';
 import { InferencePipeline } from '../src/pipeline.ts';
 import { routeOf } from '../src/testing/a-route.ts';
+import { anEngine } from '../src/testing/an-engine.ts';
 import { writeBundle } from '../src/testing/write-bundle.ts';
 
-const WORKER = new URL('../src/adapters/onnx-worker.ts', import.meta.url);
+const engine = anEngine({ workerUrl: new URL('../src/adapters/onnx-worker.ts', import.meta.url) });
 const PUMP_LOOP = new URL('../../../scenarios/pump-loop/bundle', import.meta.url).pathname;
 const ASSETS = 10;
 const SECONDS = 2;
@@ -43,7 +44,7 @@ export async function benchInference(): Promise<Record<string, number>> {
 }
 
 const load = (folder: string): Promise<LoadedModel> =>
-  loadModel({ folder, workerUrl: WORKER, intraOpNumThreads: 1, onRestart: console.error });
+  loadModel({ engine, folder, onRestart: console.error });
 
 async function measure(
   name: string,
@@ -78,7 +79,7 @@ async function measure(
   const rows = await run(SECONDS * 1_000);
   const seconds = (performance.now() - start) / 1_000;
   const used = process.cpuUsage(cpu);
-  await model.scorer.close();
+  await model.close();
   if (counts.scored !== counts.rows) throw new Error(`${counts.rows - counts.scored} not scored`);
   return {
     [`${name}, rows/s`]: Math.round(rows / seconds),

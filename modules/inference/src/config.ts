@@ -86,6 +86,52 @@ export const settings = z.object({
     .describe(
       'Threads of one run; more than 1 slows small models down. A change loads the model anew',
     ),
+  workersPerModel: z
+    .int()
+    .min(1)
+    .max(16)
+    .default(1)
+    .describe(
+      'Worker threads of one model, each with its own copy of it. For models loaded from then on',
+    ),
+  runsAtOnceMax: z
+    .int()
+    .min(0)
+    .max(64)
+    .default(0)
+    .describe(
+      'Runs of all models at the same time; 0: one less than the CPUs of the container, at least one',
+    ),
+  routeWeight: z
+    .int()
+    .min(1)
+    .max(100)
+    .default(4)
+    .describe('Share of the run time for readings of the route, against httpWeight'),
+  httpWeight: z
+    .int()
+    .min(1)
+    .max(100)
+    .default(1)
+    .describe('Share of the run time for the HTTP API while the route wants it too'),
+  requestsWaitingMax: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(256)
+    .describe('Requests that may wait for one model, for each of route, HTTP and shadow'),
+  requestsWaitingMbMax: z
+    .int()
+    .min(1)
+    .max(4_096)
+    .default(64)
+    .describe('Megabytes of input that may wait, for each of route and HTTP'),
+  joinRowsMax: z
+    .int()
+    .min(1)
+    .max(4_096)
+    .default(64)
+    .describe('Rows of HTTP requests that are joined into one run; 1 joins none'),
   demandEveryMs: z
     .int()
     .min(100)

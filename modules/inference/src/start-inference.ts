@@ -2,6 +2,7 @@ import { LOST_PROPERTY } from '@holdfast/contracts';
 import type { ModuleHost, RunningModule } from '@holdfast/module-host';
 import type { Environment, Settings } from './config.ts';
 import { Counts } from './counts.ts';
+import { Engine } from './engine/engine.ts';
 import { modelMethods } from './models/model-methods.ts';
 import { openModelSet } from './models/open-model-set.ts';
 import { wantedModels } from './models/wanted-models.ts';
@@ -25,9 +26,11 @@ export async function startInference(
 ): Promise<RunningModule<Settings>> {
   const { env, log, clock } = host;
   const counts = new Counts(host.metrics, () => pipeline.queued);
+  const { settings, metrics } = host;
+  const engine = new Engine({ workerUrl: worker, settings, log, metrics });
   const wanted = (settings: Settings) => wantedModels(settings.models, env.HOLDFAST_MODEL_DIR);
   const models = openModelSet(host, {
-    ...{ worker, counts, settings: () => pipeline.settings },
+    ...{ engine, counts, settings: () => pipeline.settings },
     onChange: () => {
       if (host.connected()) void pipeline.demand();
       // A decision that could not be done yet may be now. Not within the change itself.
@@ -40,7 +43,7 @@ export async function startInference(
   });
   const route = new Route({
     models,
-    shadows: new ShadowRuns(({ scorer }) => scorer),
+    shadows: new ShadowRuns(({ scorer, shadowScorer }) => shadowScorer ?? scorer),
     setting: () => pipeline.settings.rollout,
     lost: ({ model }, reason) => models.lost(model, reason),
     observe: (comparison) => rollout.observe(comparison),
@@ -61,8 +64,12 @@ export async function startInference(
       readings: (message) => pipeline.accept(message.body, message.properties[LOST_PROPERTY]),
     },
     apply: (settings) => {
-      const reload = settings.intraOpNumThreads !== pipeline.settings.intraOpNumThreads;
+      const before = pipeline.settings;
+      const reload =
+        settings.intraOpNumThreads !== before.intraOpNumThreads ||
+        settings.workersPerModel !== before.workersPerModel;
       pipeline.settings = settings;
+      engine.settings = settings;
       rollout.setting = settings.rollout;
       api.apply(settings);
       models.want(wanted(settings));
@@ -83,6 +90,7 @@ export async function startInference(
       workerRestarts: counts.workerRestarts,
       rollout: rollout.status(),
       http: api.status(),
+      engine: engine.status(),
     }),
     flush: async () => {
       await Promise.race([pipeline.idle(), elapsed(FLUSH_MS_MAX)]);
@@ -100,6 +108,7 @@ export async function startInference(
       await pipeline.stop();
       rollout.close();
       await models.close();
+      await engine.close();
     },
   };
 }

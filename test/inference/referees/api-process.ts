@@ -6,8 +6,8 @@ import fastify from 'fastify';
 import { Registry } from 'prom-client';
 import { settings } from '../../../modules/inference/src/config.ts';
 import type { Datatype } from '../../../modules/inference/src/domain/tensor.ts';
+import { windowScorer } from '../../../modules/inference/src/domain/window-scorer.ts';
 import { InferenceApi } from '../../../modules/inference/src/oip/api.ts';
-import { scorerOver } from '../../../modules/inference/src/oip/runner-scorer.ts';
 import { anEntry, FakeCatalog } from '../../../modules/inference/src/testing/fake-catalog.ts';
 import { identityModel } from '../../../modules/inference/src/testing/identity-model.ts';
 import { SessionRunner } from '../../../modules/inference/src/testing/session-runner.ts';
@@ -30,7 +30,7 @@ const api = new InferenceApi(
     workerUrl: new URL('../../../modules/inference/src/oip/request-worker.ts', import.meta.url),
     clock: { monotonicMs: () => performance.now(), wallMs: () => Date.now() },
     log: { error: console.error, warn() {}, info() {}, debug() {} },
-    scorerOf: ({ runner, manifest }) => scorerOver(runner, manifest),
+    scorerOf: ({ runner, manifest }) => windowScorer(runner, manifest, 'http'),
   },
   settings.parse({}),
 );

@@ -1,10 +1,23 @@
 /**
- * Entry of the worker thread that runs the model, so that no run ever holds the event loop of the module. Started
- * by OnnxScorer; takes RunRequests and answers each with one reply, in order.
+ * Entry of the worker thread that runs a model, so that no run ever holds the event loop of the module. Started by
+ * OnnxSession; takes WorkerRequests and answers each with one reply, in order.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import type { RunRequest, WorkerReply, WorkerStart } from './onnx-messages.ts';
+import type {
+  Elements,
+  RunTimes,
+  WireTensor,
+  WorkerReply,
+  WorkerRequest,
+  WorkerStart,
+} from './onnx-messages.ts';
+import { datatypeOf, ONNX_TYPES, type OnnxDatatype } from './onnx-types.ts';
+import { buffersOf, pack, unpack } from './wire-tensor.ts';
+
+// onnxruntime-node 1.30 wraps float16 into a Float16Array where there is one, and then its native part does not know
+// it. Without one, in this thread alone, it takes Uint16Array, which works.
+delete (globalThis as { Float16Array?: unknown }).Float16Array;
 
 const start = workerData as WorkerStart;
 const port = parentPort!;
@@ -37,38 +50,64 @@ const declarations = (metadata: InferenceSession['inputMetadata']) =>
       : { name: value.name, type: 'no tensor', shape: [] },
   );
 
-/** A copy of an output of `length` numbers: the runtime's own buffer cannot be transferred. */
-function output(outputs: InferenceSession.OnnxValueMapType, name: string, length: number) {
-  const tensor = outputs[name] as Tensor | undefined;
-  if (!(tensor?.data instanceof Float32Array)) throw new Error(`output "${name}" is not float32`);
-  if (tensor.data.length !== length) {
-    const shape = `[${tensor.dims.join(', ')}]`;
-    throw new Error(`output "${name}" has shape ${shape}, must hold ${length} numbers`);
-  }
-  return new Float32Array(tensor.data);
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const encoder = new TextEncoder();
+
+/** Strings pass through the runtime as C strings of UTF-8: anything else would come out as something else. */
+function stringsOf(input: WireTensor): string[] {
+  return (unpack(input).data as readonly Uint8Array[]).map((element, index) => {
+    const where = `input "${input.name}", element ${index}:`;
+    if (element.includes(0)) throw new Error(`${where} a string must not hold a zero byte`);
+    try {
+      return utf8.decode(element);
+    } catch {
+      throw new Error(`${where} a string must be valid UTF-8`);
+    }
+  });
 }
 
-async function run(session: InferenceSession, request: RunRequest): Promise<void> {
-  const { id, input, count } = request;
-  const { rows, signals, contributions } = start;
+function toOnnx(input: WireTensor): Tensor {
+  const type = ONNX_TYPES[input.datatype as OnnxDatatype];
+  const data = input.sizes === undefined ? input.data : stringsOf(input);
+  // Its overloads want one literal type each.
+  return new Tensor(type as 'float32', data as Float32Array, input.shape);
+}
+
+/** A copy: the runtime's own buffer cannot be transferred. */
+function fromOnnx(name: string, tensor: Tensor | undefined): WireTensor {
+  const datatype = tensor === undefined ? undefined : datatypeOf(tensor.type);
+  if (tensor === undefined || datatype === undefined) {
+    throw new Error(`output "${name}" is not a tensor that can be given back`);
+  }
+  const data =
+    datatype === 'BYTES'
+      ? (tensor.data as string[]).map((text) => encoder.encode(text))
+      : (tensor.data as Elements).slice();
+  return pack({ name, datatype, shape: [...tensor.dims], data });
+}
+
+const now = (): number => Number(process.hrtime.bigint());
+
+async function run(session: InferenceSession, request: WorkerRequest): Promise<void> {
+  const { id, inputs, outputs: names } = request;
+  const buffers = buffersOf(inputs);
+  const startNs = now();
   Atomics.store(start.current, 0, id);
   try {
-    const tensor = new Tensor('float32', input, [count, rows, signals]);
-    const names = contributions === undefined ? [start.score] : [start.score, contributions];
-    const startMs = performance.now();
-    const outputs = await session.run({ [start.input]: tensor }, names);
-    const inferNs = (performance.now() - startMs) * 1e6;
-    const score = output(outputs, start.score, count);
-    const message: WorkerReply = { kind: 'scores', id, input: input.buffer, score, inferNs };
-    const transfer = [input.buffer, score.buffer];
-    if (contributions !== undefined) {
-      message.contributions = output(outputs, contributions, count * signals);
-      transfer.push(message.contributions.buffer as ArrayBuffer);
-    }
-    reply(message, transfer);
+    const feeds = Object.fromEntries(inputs.map((input) => [input.name, toOnnx(input)]));
+    const fedNs = now();
+    const results = await session.run(feeds, names);
+    const ranNs = now();
+    const outputs = names.map((name) => fromOnnx(name, results[name] as Tensor | undefined));
+    const times: RunTimes = {
+      startNs,
+      inputNs: fedNs - startNs,
+      inferNs: ranNs - fedNs,
+      outputNs: now() - ranNs,
+    };
+    reply({ kind: 'done', id, buffers, outputs, times }, [...buffers, ...buffersOf(outputs)]);
   } catch (error) {
-    const { message } = error as Error;
-    reply({ kind: 'failed', id, input: input.buffer, message }, [input.buffer]);
+    reply({ kind: 'failed', id, buffers, message: (error as Error).message }, buffers);
   } finally {
     Atomics.store(start.current, 0, 0);
   }
@@ -77,7 +116,7 @@ async function run(session: InferenceSession, request: RunRequest): Promise<void
 try {
   const session = await open();
   let tail = Promise.resolve();
-  port.on('message', (request: RunRequest) => {
+  port.on('message', (request: WorkerRequest) => {
     tail = tail.then(() => run(session, request));
   });
   reply({

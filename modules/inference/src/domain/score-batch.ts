@@ -16,6 +16,8 @@ export interface Model {
   readonly identity: ScoresMessage['model'] & object;
   readonly manifest: BundleManifest;
   readonly scorer: Scorer;
+  /** The same model for work that all other goes before. */
+  readonly shadowScorer?: Scorer;
 }
 
 /** Numbers in one run's input: 1 MB of float32, a run of a small model then takes about a millisecond. */

@@ -1,9 +1,9 @@
 import { verifyBundle } from '@holdfast/model-bundle';
 import type { ModuleHost } from '@holdfast/module-host';
 import { type LoadedModel, loadModel } from '../adapters/load-model.ts';
-import { runnerOver } from '../adapters/scorer-runner.ts';
 import type { Environment, Settings } from '../config.ts';
 import type { Counts } from '../counts.ts';
+import type { Engine } from '../engine/engine.ts';
 import { ModelSet } from './model-set.ts';
 import { fetchingWith } from './model-source.ts';
 import { modelTrustOf } from './model-trust.ts';
@@ -11,23 +11,22 @@ import { modelTrustOf } from './model-trust.ts';
 /** The models of the module with everything real around them; `settings` are those in force whenever it is asked. */
 export function openModelSet(
   { env, log, clock, metrics }: ModuleHost<Environment, Settings>,
-  by: { worker: URL; counts: Counts; settings(): Settings; onChange(): void },
+  by: { engine: Engine; counts: Counts; settings(): Settings; onChange(): void },
 ): ModelSet<LoadedModel> {
   const trust = modelTrustOf(env);
   const onRestart = (reason: string): void => {
     log.warn("The model's worker ended and is started anew", { reason });
     by.counts.workerRestarted();
   };
-  return new ModelSet<LoadedModel>({
+  const models: ModelSet<LoadedModel> = new ModelSet({
     dataDir: env.HOLDFAST_DATA_DIR,
     fetch: fetchingWith(env, () => by.settings().modelAllowHttp),
     verify: (folder) => verifyBundle(folder, trust),
-    load: async (folder, onStep) => {
-      const { intraOpNumThreads } = by.settings();
-      const options = { folder, workerUrl: by.worker, intraOpNumThreads, onStep, onRestart };
-      const model = await loadModel(options);
-      return { ...model, runner: runnerOver(model.scorer, model.manifest) };
-    },
+    load: (bundle, onStep) =>
+      loadModel({
+        ...{ engine: by.engine, folder: bundle, onStep, onRestart },
+        onLost: (reason) => models.lost(bundle, reason),
+      }),
     budget: () => {
       const { modelRunMsMax: runMs, modelMemoryMbMax: memoryMb } = by.settings();
       return { runMs, memoryMb };
@@ -35,4 +34,5 @@ export function openModelSet(
     spareBytes: () => by.settings().modelStoreMbMax * 1e6,
     ...{ log, clock, metrics, random: Math.random, onChange: by.onChange },
   });
+  return models;
 }

@@ -1,9 +1,9 @@
 import type { ModuleHost } from '@holdfast/module-host';
 import type { Environment, Settings } from '../config.ts';
 import type { Catalog } from '../domain/catalog.ts';
+import { windowScorer } from '../domain/window-scorer.ts';
 import type { ImageDecoder } from '../images/image-decoder.ts';
 import { InferenceApi } from './api.ts';
-import { scorerOver } from './runner-scorer.ts';
 import type { ScoreImage } from './score.ts';
 
 /** Puts the HTTP API of the models onto the module's server. */
@@ -16,7 +16,7 @@ export async function startApi(
     {
       ...{ ...parts, catalog, http, clock, log, metrics, scoreImage: imageScoring() },
       token: env.HOLDFAST_HTTP_TOKEN,
-      scorerOf: ({ runner, manifest }) => scorerOver(runner, manifest),
+      scorerOf: ({ runner, manifest }) => windowScorer(runner, manifest, 'http'),
     },
     settings,
   );

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import fastify, { type FastifyInstance } from 'fastify';
 import { Registry } from 'prom-client';
+import { windowScorer } from '../domain/window-scorer.ts';
 import { type ApiParts, InferenceApi } from '../oip/api.ts';
 import { openApi } from '../oip/openapi.ts';
-import { scorerOver } from '../oip/runner-scorer.ts';
 import type { ApiSettings } from '../oip/settings.ts';
 import { AnswerCheck, type CheckedAnswer } from './answer-check.ts';
 import { FakeCatalog } from './fake-catalog.ts';
@@ -66,7 +66,7 @@ export class ApiRig {
         log: { error: (event) => this.logged.push(event), warn: quiet, info: quiet, debug: quiet },
         metrics: this.registry,
         token: undefined,
-        scorerOf: ({ runner, manifest }) => scorerOver(runner, manifest),
+        scorerOf: ({ runner, manifest }) => windowScorer(runner, manifest, 'http'),
         ...parts,
       },
       this.settings,

@@ -1,25 +1,35 @@
 import { Worker } from 'node:worker_threads';
 import type { TensorDeclaration } from '@holdfast/model-bundle';
-import { RUN_FLOATS_MAX } from '../domain/score-batch.ts';
-import type { Scorer, WindowScores } from '../domain/scorer.ts';
 import { ScorerError } from '../errors.ts';
-import type { RunRequest, WorkerReply, WorkerStart } from './onnx-messages.ts';
+import type {
+  RunTimes,
+  WireTensor,
+  WorkerReply,
+  WorkerRequest,
+  WorkerStart,
+} from './onnx-messages.ts';
+import { buffersOf } from './wire-tensor.ts';
 
-export interface OnnxScorerOptions extends Omit<WorkerStart, 'current'> {
+export interface OnnxSessionOptions extends Omit<WorkerStart, 'current'> {
   /** The worker's file: `onnx-worker.ts`, or what it was bundled to. */
   workerUrl: URL;
   /** The worker ended by itself and is started anew. */
   onRestart(reason: string): void;
+  /** The worker could not be kept alive; every run fails from here on. */
+  onLost?(reason: string): void;
+  /** Buffers of inputs come back after their run. */
+  onBuffers?(buffers: readonly ArrayBuffer[]): void;
+}
+
+export interface SessionResult {
+  outputs: WireTensor[];
+  times: RunTimes;
 }
 
 interface Pending {
-  resolve(scores: WindowScores): void;
+  resolve(result: SessionResult): void;
   reject(error: ScorerError): void;
 }
-
-/** One run's input, as `RUN_FLOATS_MAX` bounds it, unless a single window is larger. */
-const ROOM_BYTES = RUN_FLOATS_MAX * Float32Array.BYTES_PER_ELEMENT;
-const ROOMS_MAX = 4;
 
 /** The worker holds a session and a few arrays; its garbage must not wait for a heap of the usual size. In MB. */
 const WORKER_HEAP = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 128 };
@@ -28,15 +38,14 @@ const WORKER_HEAP = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 128 }
 const IDLE_ENDS_MAX = 3;
 
 /**
- * Runs the model in a worker thread. States: *starting* (runs wait in the worker's inbox), *ready*, *ending* (it ended
- * by itself: the run that was in it fails with RUN_CRASHED, all others with RUN_INTERRUPTED; then starting again),
- * *lost* (could not be started again, every run fails with SCORER_UNAVAILABLE), *closed*.
- * An abort in native code ends the whole process and cannot be caught here; the supervisor starts it anew.
+ * One session of a model, in a worker thread of its own. States: *starting* (runs wait in the worker's inbox),
+ * *ready*, *ending* (it ended by itself: the run that was in it fails with RUN_CRASHED, all others with
+ * RUN_INTERRUPTED; then starting again), *lost* (could not be started again, every run fails with
+ * SCORER_UNAVAILABLE), *closed*. An abort in native code ends the whole process and cannot be caught here; the
+ * supervisor starts it anew.
  */
-export class OnnxScorer implements Scorer {
-  readonly #options: OnnxScorerOptions;
-  /** Buffers that came back from the worker: a new one for each run would wait for a rare collection in there. */
-  readonly #rooms: ArrayBuffer[] = [];
+export class OnnxSession {
+  readonly #options: OnnxSessionOptions;
   readonly #pending = new Map<number, Pending>();
   readonly #current = new Int32Array(new SharedArrayBuffer(4));
   #worker: Worker | undefined;
@@ -47,26 +56,25 @@ export class OnnxScorer implements Scorer {
   inputs: readonly TensorDeclaration[] = [];
   outputs: readonly TensorDeclaration[] = [];
 
-  private constructor(options: OnnxScorerOptions) {
+  private constructor(options: OnnxSessionOptions) {
     this.#options = options;
   }
 
   /** Starts the worker and loads the model. @throws ScorerError SCORER_UNAVAILABLE with what the runtime says */
-  static async start(options: OnnxScorerOptions): Promise<OnnxScorer> {
-    const scorer = new OnnxScorer(options);
-    await scorer.#start();
-    return scorer;
+  static async start(options: OnnxSessionOptions): Promise<OnnxSession> {
+    const session = new OnnxSession(options);
+    await session.#start();
+    return session;
   }
 
-  room(length: number): Float32Array<ArrayBuffer> {
-    const bytes = length * Float32Array.BYTES_PER_ELEMENT;
-    const index = this.#rooms.findIndex((buffer) => buffer.byteLength >= bytes);
-    const [buffer] = index < 0 ? [] : this.#rooms.splice(index, 1);
-    return new Float32Array(buffer ?? new ArrayBuffer(Math.max(bytes, ROOM_BYTES)), 0, length);
+  /** Why no run can succeed any more; undefined while one can. */
+  get unavailable(): string | undefined {
+    return this.#unavailable?.message;
   }
 
-  async run(input: Float32Array<ArrayBuffer>, count: number): Promise<WindowScores> {
-    await this.#restarting;
+  /** Runs one after the other, in the order of the calls. The inputs' buffers are gone from here on. */
+  async run(inputs: WireTensor[], outputs: readonly string[]): Promise<SessionResult> {
+    if (this.#restarting !== undefined) await this.#restarting;
     const worker = this.#worker;
     if (worker === undefined) {
       throw this.#unavailable ?? new ScorerError('SCORER_UNAVAILABLE', 'the model is closed');
@@ -75,9 +83,9 @@ export class OnnxScorer implements Scorer {
     // Ids go through an Int32Array; 0 means none.
     this.#nextId = id >= 0x7fffffff ? 1 : id + 1;
     return new Promise((resolve, reject) => {
+      const request: WorkerRequest = { id, inputs, outputs };
+      worker.postMessage(request, buffersOf(inputs));
       this.#pending.set(id, { resolve, reject });
-      const request: RunRequest = { id, input, count };
-      worker.postMessage(request, [input.buffer]);
     });
   }
 
@@ -91,8 +99,8 @@ export class OnnxScorer implements Scorer {
   }
 
   #start(): Promise<void> {
-    const { workerUrl, onRestart: _, ...start } = this.#options;
-    const workerData: WorkerStart = { ...start, current: this.#current };
+    const { workerUrl, modelPath, intraOpNumThreads } = this.#options;
+    const workerData: WorkerStart = { modelPath, intraOpNumThreads, current: this.#current };
     const worker = new Worker(workerUrl, { workerData, resourceLimits: WORKER_HEAP });
     this.#worker = worker;
     return new Promise((resolve, reject) => {
@@ -124,17 +132,12 @@ export class OnnxScorer implements Scorer {
   }
 
   #settle(reply: Extract<WorkerReply, { id: number }>): void {
-    if (this.#rooms.length < ROOMS_MAX) this.#rooms.push(reply.input);
+    this.#options.onBuffers?.(reply.buffers);
     const pending = this.#pending.get(reply.id);
     this.#pending.delete(reply.id);
     this.#idleEnds = 0;
-    if (reply.kind === 'failed') {
-      pending?.reject(new ScorerError('RUN_FAILED', reply.message));
-    } else {
-      const { score, contributions, inferNs } = reply;
-      const scores = { score, inferNs };
-      pending?.resolve(contributions === undefined ? scores : { ...scores, contributions });
-    }
+    if (reply.kind === 'failed') pending?.reject(new ScorerError('RUN_FAILED', reply.message));
+    else pending?.resolve({ outputs: reply.outputs, times: reply.times });
   }
 
   #onEnd(reason: string): void {
@@ -142,10 +145,7 @@ export class OnnxScorer implements Scorer {
     this.#worker = undefined;
     if (!this.#pending.has(blamed)) this.#idleEnds += 1;
     if (this.#idleEnds > IDLE_ENDS_MAX) {
-      this.#unavailable = new ScorerError(
-        'SCORER_UNAVAILABLE',
-        `its worker keeps ending: ${reason}`,
-      );
+      this.#lose(new ScorerError('SCORER_UNAVAILABLE', `its worker keeps ending: ${reason}`));
     } else {
       this.#options.onRestart(reason);
       this.#restarting = this.#restart();
@@ -161,12 +161,17 @@ export class OnnxScorer implements Scorer {
     try {
       await this.#start();
     } catch (error) {
-      this.#unavailable = error as ScorerError;
+      if (this.#unavailable === undefined) this.#lose(error as ScorerError);
     } finally {
       this.#restarting = undefined;
     }
     // Closed while it was starting.
     if (this.#unavailable !== undefined) await this.#worker?.terminate();
+  }
+
+  #lose(error: ScorerError): void {
+    this.#unavailable = error;
+    this.#options.onLost?.(error.message);
   }
 
   #failAll(errorFor: (id: number) => ScorerError): void {
