@@ -19,7 +19,9 @@ const { python, missing } = referees();
 afterEach(() => ChildProcess.killAll());
 
 async function startApi(): Promise<string> {
-  const child = ChildProcess.start(join(FOLDER, 'api-process.ts'), { args: [TOKEN] });
+  const child = ChildProcess.start(join(FOLDER, 'api-process.ts'), {
+    args: [TOKEN, temporaryFolder('referees')],
+  });
   return /http:\/\/(\S+)/.exec(await child.line('listening on'))![1]!;
 }
 

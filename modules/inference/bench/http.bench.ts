@@ -3,7 +3,6 @@
  * the time of a run, and how long others wait while the largest bodies that are allowed come in. The load is made in a
  * thread, so on a machine of two cores one is the server's.
  */
-import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Worker } from 'node:worker_threads';
@@ -16,11 +15,10 @@ import { windowScorer } from '../src/domain/window-scorer.ts';
 import { InferenceApi } from '../src/oip/api.ts';
 import { anEngine } from '../src/testing/an-engine.ts';
 import { anEntry, FakeCatalog } from '../src/testing/fake-catalog.ts';
-import { SessionRunner } from '../src/testing/session-runner.ts';
 import type { Load, LoadResult } from './http-load.ts';
 
 const PUMP_LOOP = new URL('../../../scenarios/pump-loop/bundle', import.meta.url).pathname;
-const DIGITS = new URL('../../../test/inference/fixtures/digits.onnx', import.meta.url);
+const DIGITS = new URL('../../../test/inference/fixtures/digits.onnx', import.meta.url).pathname;
 const WORKER = new URL('../src/adapters/onnx-worker.ts', import.meta.url);
 const REQUEST_WORKER = new URL('../src/oip/request-worker.ts', import.meta.url);
 const CONNECTIONS = 16;
@@ -35,7 +33,7 @@ export async function benchHttp(ms = 2_000): Promise<Figures> {
   const pumpLoop = await loadModel({ engine, folder: PUMP_LOOP, onRestart: console.error });
   const models: Record<string, ModelRunner> = {
     'pump loop': pumpLoop.runner,
-    digits: await SessionRunner.open(readFileSync(DIGITS)),
+    digits: await engine.open({ name: 'digits', modelPath: DIGITS }),
   };
   const server = await serve(models);
   const figures: Figures = {};
