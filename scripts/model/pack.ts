@@ -1,4 +1,5 @@
-import { packBundle } from '@holdfast/model-bundle';
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { BundleError, convertCustomVision, packBundle } from '@holdfast/model-bundle';
 import { type Command, type Run, UsageError } from './command.ts';
 import { makeGolden } from './golden.ts';
 
@@ -29,6 +30,8 @@ The least that model.json must have:
   --out <folder>             put the bundle there, and leave the first folder alone
   --golden <n>               if there is no golden.json: run the model on n made-up windows and write down what it gives
   --tolerance <number>       of those, absolute plus relative (default 0.001)
+  --custom-vision            the folder is a Custom Vision export (cvexport.manifest, labels.txt, model.onnx); needs
+                             --out and --name
   --name <name>              name of the model, before that in model.json
   --model-version <version>  version of the model, before that in model.json`,
   positionals: { min: 1, max: 1 },
@@ -38,12 +41,14 @@ The least that model.json must have:
     tolerance: { type: 'string' },
     name: { type: 'string' },
     'model-version': { type: 'string' },
+    'custom-vision': { type: 'boolean' },
   },
   async run(run): Promise<Packed> {
     const folder = String(run.positionals[0]);
     const count = numberOf(run, 'golden', { min: 1, max: 1_000, whole: true });
     const tolerance = numberOf(run, 'tolerance', { min: 1e-9, max: 1, whole: false }) ?? 0.001;
     const out = run.text('out');
+    if (run.flag('custom-vision')) return await packExport(run, folder, out);
     const { identity, manifest, signatureRemoved } = await packBundle(folder, {
       into: out,
       fields: fieldsOf(run),
@@ -59,6 +64,27 @@ The least that model.json must have:
     if (signatureRemoved) terminal.error('model.sig no longer held and was removed: sign again');
   },
 };
+
+/** The export stays as it is; what is made of it can be packed again after model.json was changed by hand. */
+async function packExport(run: Run, folder: string, out: string | undefined): Promise<Packed> {
+  const name = run.text('name');
+  if (out === undefined || name === undefined) {
+    throw new UsageError('--custom-vision needs --out and --name');
+  }
+  await mkdir(out, { recursive: true });
+  if ((await readdir(out)).length > 0) {
+    throw new BundleError('BUNDLE_NO_FOLDER', `${out} has files in it, must be new or empty`);
+  }
+  try {
+    await convertCustomVision(folder, out, { name, version: run.text('model-version') });
+    const { identity, manifest, signatureRemoved } = await packBundle(out);
+    const files = ['model.json', ...Object.keys(manifest.files)];
+    return { folder: out, ...identity, files, signatureRemoved };
+  } catch (error) {
+    await rm(out, { recursive: true, force: true });
+    throw error;
+  }
+}
 
 function fieldsOf(run: Run): Record<string, string> {
   const fields: Record<string, string> = {};

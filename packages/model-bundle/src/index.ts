@@ -1,4 +1,5 @@
 export { BundleFolder } from './bundle-folder.ts';
+export { convertCustomVision } from './custom-vision/convert-export.ts';
 export * from './errors.ts';
 export * from './golden.ts';
 export { MODEL_LIMITS, type ModelLimits, RUNTIME } from './onnx/limits.ts';
