@@ -8,8 +8,8 @@ import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { convertCustomVision } from '@holdfast/model-bundle';
-import { temporaryFolder } from '@holdfast/testkit';
-import { describe, expect, it } from '@jest/globals';
+import { ChildProcess, freePort, temporaryFolder, until } from '@holdfast/testkit';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { overlap } from '../../modules/inference/src/images/domain/suppress.ts';
 import type { ImageScores } from '../../modules/inference/src/images/score-image.ts';
 
@@ -33,9 +33,14 @@ interface Expected {
   }[];
 }
 
-async function scored(kind: string): Promise<{ scores: ImageScores; expected: Expected }> {
+async function packed(kind: string): Promise<string> {
   const out = join(temporaryFolder(kind), 'bundle');
   await model('pack', join(EXPORTS, kind), '--custom-vision', '--out', out, '--name', 'parts');
+  return out;
+}
+
+async function scored(kind: string): Promise<{ scores: ImageScores; expected: Expected }> {
+  const out = await packed(kind);
   const scores = JSON.parse(await model('score', '--bundle', out, '--image', SCENE));
   const expected = JSON.parse(readFileSync(join(EXPORTS, kind, 'expected.json'), 'utf8'));
   return { scores, expected };
@@ -133,5 +138,38 @@ describe('a Custom Vision export', () => {
       code,
       message: expect.stringContaining(message),
     });
+  });
+});
+
+describe('a module with a Custom Vision export', () => {
+  afterEach(() => ChildProcess.killAll());
+
+  it('finds in a picture that is posted to it what the command line finds, and refuses what is none', async () => {
+    const bundle = await packed('detection-s1');
+    const port = await freePort();
+    const child = ChildProcess.start(join(process.cwd(), 'modules/inference/src/main.ts'), {
+      env: {
+        HOLDFAST_TRANSPORT: 'none',
+        HOLDFAST_MODEL_DIR: bundle,
+        HOLDFAST_DATA_DIR: temporaryFolder('data'),
+        HOLDFAST_HTTP_PORT: String(port),
+      },
+    });
+    await until(() => child.output.includes('Module started'));
+    const post = (body: Uint8Array<ArrayBuffer>) =>
+      fetch(`http://127.0.0.1:${port}/score`, {
+        method: 'POST',
+        headers: { 'content-type': 'image/png' },
+        body,
+      });
+    const answer = await post(readFileSync(SCENE));
+    expect(answer.status).toBe(200);
+    const { file: _, ...expected } = JSON.parse(
+      await model('score', '--bundle', bundle, '--image', SCENE),
+    );
+    expect(await answer.json()).toEqual(expected);
+    const refused = await post(Buffer.from('no picture'));
+    expect(refused.status).toBe(415);
+    expect(await refused.json()).toEqual({ error: 'body: the image is neither JPEG nor PNG' });
   });
 });
