@@ -8,19 +8,18 @@ export const BINS_MAX = 32;
 /** Signals for which a distance is kept: its cost for each row grows with their square. */
 export const DISTANCE_SIGNALS_MAX = 64;
 
-/**
- * How counts of bins vary by chance when nothing has changed. Rows of a time series resemble their neighbours, so the
- * chi-square statistic of `n` rows is not that of `n` independent ones: it is about `scale` times a chi-square
- * variable with `freedom` degrees (Rao and Scott, Annals of Statistics 12, 1984, second-order correction; the factors
- * are the sums of the eigenvalues of the design effect and of their squares). Independent rows: 1 and bins - 1.
- */
-const nullShape = { scale: z.number().positive(), freedom: z.number().positive() };
-
 /** Share of the rows in each bin, and how it varies. All that a test needs. */
 export const Baseline = z.strictObject({
   /** Sums to 1. */
   fractions: z.array(z.number().min(0).max(1)).min(2).max(BINS_MAX),
-  ...nullShape,
+  /**
+   * How counts vary by chance when nothing has changed. Rows of a time series resemble their neighbours, so Pearson's
+   * chi-square of `n` rows is that of independent ones times these, one for each degree of freedom, largest first:
+   * a sum of so many chi-square variables with one degree each, weighted (Rao, Scott, Annals of Statistics 12, 1984: the
+   * eigenvalues of the design effect). Independent rows: 1 each. The largest is about the integrated autocorrelation
+   * time in rows: so many rows say as much as one independent row.
+   */
+  effects: z.array(z.number().positive()).min(1).max(BINS_MAX),
 });
 export type Baseline = z.infer<typeof Baseline>;
 
@@ -125,11 +124,7 @@ const fits = (
 
 /** The part of a reference that travels. */
 export function baselineOf({ rows, signals, score, distance }: BundleReference): DriftBaseline {
-  const bare = ({ fractions, scale, freedom }: Baseline): Baseline => ({
-    fractions,
-    scale,
-    freedom,
-  });
+  const bare = ({ fractions, effects }: Baseline): Baseline => ({ fractions, effects });
   return {
     rows,
     signals: signals.map((signal) => {
