@@ -5,6 +5,7 @@
 import { appendFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { BundleManifest } from '@holdfast/contracts';
 import { temporaryFolder } from '@holdfast/testkit';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { type LoadedModel, loadModel } from '../../modules/inference/src/adapters/load-model.ts';
@@ -12,7 +13,7 @@ import { scoreBatch } from '../../modules/inference/src/domain/score-batch.ts';
 import { anEngine } from '../../modules/inference/src/testing/an-engine.ts';
 import { aBatch, anAsset, options } from '../../modules/inference/src/testing/builders.ts';
 import { type BundleParts, writeBundle } from '../../modules/inference/src/testing/write-bundle.ts';
-import { model, node } from '../../packages/model-bundle/src/testing/onnx-writer.ts';
+import { declared, model, node } from '../../packages/model-bundle/src/testing/onnx-writer.ts';
 
 const open: LoadedModel[] = [];
 afterEach(() => Promise.all(open.splice(0).map((model) => model.close())));
@@ -222,5 +223,29 @@ describe('a bundle is refused', () => {
       code: 'BUNDLE_LOAD',
       message: expect.stringContaining('exit code 3'),
     });
+  });
+});
+
+describe('a model of images', () => {
+  // The image comes out again as it went in, and passes for a grid of boxes: one anchor and one label make six numbers.
+  it.each([
+    ['a batch', ['batch', 3, 2, 6]],
+    ['one image without a batch', [3, 2, 6]],
+  ])('that takes %s is loaded after it ran on a black one', async (_, dims) => {
+    const folder = temporaryFolder('picture');
+    const parts = { inputs: [declared('window', dims)], outputs: [declared('score', dims)] };
+    writeFileSync(join(folder, 'picture.onnx'), model(parts));
+    const manifest = {
+      inputs: { kind: 'image', tensor: 'window', width: 6, height: 2 },
+      outputs: {
+        ...{ kind: 'detection', form: 'grid', grid: 'score', layout: 'NHWC' },
+        ...{ labels: ['part'], anchors: [[1, 1]] },
+      },
+    } as unknown as Partial<BundleManifest>;
+    const golden = [{ name: 'none for images', input: [[]], score: 0 }];
+    const pictures = { model: 'picture', signals: [], golden, manifest };
+    const loaded = await load(writeBundle(temporaryFolder('bundle'), pictures, folder));
+    const shape = dims.map((size) => (typeof size === 'string' ? -1 : size));
+    expect(loaded.runner.inputs).toEqual([{ name: 'window', datatype: 'FP32', shape }]);
   });
 });

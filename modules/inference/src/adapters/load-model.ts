@@ -1,4 +1,4 @@
-import type { BundleManifest, ModelIdentity } from '@holdfast/contracts';
+import type { BundleManifest, ImageShape, ModelIdentity } from '@holdfast/contracts';
 import {
   BundleError,
   goldenProblems,
@@ -15,6 +15,7 @@ import type { Scorer, WindowScores } from '../domain/scorer.ts';
 import { windowScorer } from '../domain/window-scorer.ts';
 import type { Engine } from '../engine/engine.ts';
 import { ScorerError } from '../errors.ts';
+import { imageInput } from '../images/domain/image-tensor.ts';
 
 /** A model that gave its golden outputs on this machine. */
 export interface LoadedModel {
@@ -86,20 +87,16 @@ export async function loadModel(options: LoadOptions): Promise<LoadedModel> {
   }
 }
 
-type ImageInput = NonNullable<BundleManifest['inputs']['image']>;
-const IMAGE_ARRAYS = { FP32: Float32Array, FP16: Uint16Array, UINT8: Uint8Array } as const;
-
 /** A model of images has no golden outputs; that it runs at all is seen before it is offered, and it is warm then. */
-async function runBlackImage(name: string, image: ImageInput, runner: ModelRunner): Promise<void> {
-  const { width, height, layout, colour, datatype } = image;
-  const channels = colour === 'grey' ? 1 : 3;
-  const size = layout === 'NCHW' ? [channels, height, width] : [height, width, channels];
-  const data = new IMAGE_ARRAYS[datatype](width * height * channels);
+async function runBlackImage(
+  tensor: string,
+  image: ImageShape,
+  runner: ModelRunner,
+): Promise<void> {
+  const black = new Uint8Array(image.width * image.height * 3);
+  const input = imageInput(black, { tensor, image }, runner.inputs);
   try {
-    await runner.run({
-      inputs: [{ name, datatype, shape: [1, ...size], data }],
-      work: 'http',
-    });
+    await runner.run({ inputs: [input], work: 'http' });
   } catch (cause) {
     const message = `model.onnx: a black image makes it fail: ${(cause as Error).message}`;
     throw new BundleError('BUNDLE_LOAD', message, { file: 'model.onnx', cause });

@@ -12,7 +12,7 @@ import { probabilitiesOf } from '../domain/probabilities.ts';
 import type { Tensor } from '../domain/tensor.ts';
 import { ScorerError } from '../errors.ts';
 import { candidatesOf } from './domain/candidates.ts';
-import { imageTensor } from './domain/image-tensor.ts';
+import { imageInput } from './domain/image-tensor.ts';
 import { numbersFrom } from './domain/numbers.ts';
 import { ontoImage, type Placement, type Size } from './domain/placement.ts';
 import { suppress } from './domain/suppress.ts';
@@ -57,18 +57,14 @@ export async function scoreImage(
   decoder: ImageDecoder,
   request: Pick<RunRequest, 'priority' | 'deadlineMs'> = {},
 ): Promise<ImageScores> {
-  const { image, tensor: name } = manifest.inputs;
+  const { image, tensor } = manifest.inputs;
   if (image === undefined) {
     throw new ImageError('NO_IMAGE_MODEL', `the model ${identity.name} takes no images`);
   }
   const { pixels, placement } = await decoder.decode(bytes, image);
-  const tensor = imageTensor(name, pixels, image);
-  const rank = runner.inputs.find((input) => input.name === name)?.shape.length;
-  const input =
-    rank === tensor.shape.length - 1 ? { ...tensor, shape: tensor.shape.slice(1) } : tensor;
   const { outputs } = await runner.run({
     ...request,
-    inputs: [input],
+    inputs: [imageInput(pixels, { tensor, image }, runner.inputs)],
     outputs: outputNames(manifest.outputs),
     work: 'http',
   });
@@ -123,7 +119,7 @@ function detected(tensors: readonly Tensor[], outputs: DetectionOutputs, placeme
   const detections = boxes.flatMap(({ label, confidence, box }): Detection[] => {
     const corners = ontoImage(box, placement);
     if (corners === undefined) return [];
-    const [left, top, right, bottom] = corners.map((part) => Math.round(part * 1e5) / 1e5);
+    const [left, top, right, bottom] = corners.map(round);
     const size = { width: round(right! - left!), height: round(bottom! - top!) };
     return [
       {

@@ -1,5 +1,5 @@
 import type { ImageShape } from '@holdfast/contracts';
-import type { Tensor } from '../../domain/tensor.ts';
+import type { Tensor, TensorSpec } from '../../domain/tensor.ts';
 import { toHalf } from './half.ts';
 
 /** Places of red, green and blue in a pixel. */
@@ -27,6 +27,17 @@ export function imageTensor(name: string, pixels: Uint8Array, image: ImageShape)
   }
   const inner = layout === 'NCHW' ? [channels, height, width] : [height, width, channels];
   return { name, datatype, shape: [1, ...inner], data };
+}
+
+/** The same with as many dimensions as the model declares: some take one image, without a batch. */
+export function imageInput(
+  pixels: Uint8Array,
+  { tensor: name, image }: { tensor: string; image: ImageShape },
+  declared: readonly TensorSpec[],
+): Tensor {
+  const tensor = imageTensor(name, pixels, image);
+  const rank = declared.find((input) => input.name === name)?.shape.length;
+  return rank === tensor.shape.length - 1 ? { ...tensor, shape: tensor.shape.slice(1) } : tensor;
 }
 
 const roomFor = (datatype: ImageShape['datatype'], length: number) => {
