@@ -1,7 +1,7 @@
 import type { GoldenOutputs } from '@holdfast/contracts';
 import { BundleError, type Draft } from '@holdfast/model-bundle';
-import { postProcess } from '../../modules/inference/src/domain/post-process.ts';
-import type { Tensor } from '../../modules/inference/src/domain/tensor.ts';
+import type { WindowScores } from '../../modules/inference/src/domain/scorer.ts';
+import { windowScorer } from '../../modules/inference/src/domain/window-scorer.ts';
 
 /** Digits that are kept of inputs, so that the file stays short and is the same everywhere. */
 const INPUT_DIGITS = 5;
@@ -14,7 +14,7 @@ const OUTPUT_DIGITS = 7;
  * @throws BundleError BUNDLE_LOAD, BUNDLE_GOLDEN
  */
 export async function makeGolden(
-  { manifest, facts, modelPath }: Draft,
+  { manifest, modelPath }: Draft,
   options: { count: number; tolerance: number },
 ): Promise<GoldenOutputs> {
   const { inputs } = manifest;
@@ -25,18 +25,7 @@ export async function makeGolden(
     );
   }
   const windows = windowsOf(inputs, options.count);
-  const shape = [options.count, inputs.rows, inputs.signals.length];
-  const declared = facts.inputs.find(({ name }) => name === inputs.tensor)?.shape.length;
-  const flat = [options.count, inputs.rows * inputs.signals.length];
-  const input = Float32Array.from(windows.flat(2));
-  const { names, scores } = postProcess(manifest);
-  const outputs = await runOnce(modelPath, {
-    input: inputs.tensor,
-    data: input.slice(),
-    shape: declared === 2 ? flat : shape,
-    names,
-  });
-  const { score, contributions } = scores(outputs, options.count, input);
+  const { score, contributions } = await runOnce(manifest, modelPath, windows);
   const width = inputs.signals.length;
   const cases = windows.map((window, index) => ({
     name: `made up ${index + 1}`,
@@ -55,21 +44,19 @@ export async function makeGolden(
 
 /** The runtime is loaded only here: nothing else of the command line needs it. */
 async function runOnce(
+  manifest: Draft['manifest'],
   modelPath: string,
-  run: { input: string; data: Float32Array; shape: number[]; names: readonly string[] },
-): Promise<Tensor[]> {
-  const { InferenceSession, Tensor: OrtTensor } = await import('onnxruntime-node');
+  windows: readonly number[][][],
+): Promise<WindowScores> {
+  const { openAlone } = await import('./open-alone.ts');
   try {
-    const session = await InferenceSession.create(modelPath, { logSeverityLevel: 4 });
-    const feeds = { [run.input]: new OrtTensor('float32', run.data, run.shape) };
-    const results = await session.run(feeds, [...run.names]);
-    await session.release();
-    return run.names.map((name) => {
-      const tensor = results[name];
-      const datatype = tensor?.type === 'float32' ? 'FP32' : 'BYTES';
-      const data = tensor?.data as Float32Array<ArrayBuffer>;
-      return { name, datatype, shape: tensor?.dims ?? [], data };
-    });
+    const model = await openAlone(modelPath);
+    try {
+      const input = Float32Array.from(windows.flat(2));
+      return await windowScorer(model, manifest, 'route').run(input, windows.length);
+    } finally {
+      await model.close();
+    }
   } catch (cause) {
     const message = `model.onnx: ${(cause as Error).message}`;
     throw new BundleError('BUNDLE_LOAD', message, { file: 'model.onnx', cause });

@@ -26,10 +26,7 @@ export async function* readTable(
     crlfDelay: Infinity,
   })) {
     line += 1;
-    const cells = text
-      .replace(/^\uFEFF/, '')
-      .split(',')
-      .map((cell) => cell.trim());
+    const cells = cellsOf(text);
     if (header === undefined) header = headerOf(cells, file);
     else if (text.trim() !== '') yield rowOf(cells, header, line);
   }
@@ -39,14 +36,17 @@ export async function* readTable(
 /** Names of the signals in the order of `values`. */
 export async function signalsOf(file: string): Promise<string[]> {
   for await (const text of createInterface({ input: createReadStream(file) })) {
-    const cells = text
-      .replace(/^\uFEFF/, '')
-      .split(',')
-      .map((cell) => cell.trim());
+    const cells = cellsOf(text);
     return headerOf(cells, file).columns.map((column) => cells[column]!);
   }
   throw new UsageError(`${file} is empty`);
 }
+
+const cellsOf = (text: string): string[] =>
+  text
+    .replace(/^\uFEFF/, '')
+    .split(',')
+    .map((cell) => cell.trim());
 
 interface Header {
   asset: number;

@@ -88,6 +88,17 @@ const next = (set: ModelSet, name = 'pump') =>
   (
     set.status() as Record<string, { next: { state: string; code: string; reason: string } | null }>
   )[name]!.next;
+/** Version 1 in the store of a set that is closed again, and the twin that named it. */
+async function storedOne() {
+  const folder = write('1');
+  const digest = await digestOf(folder);
+  const wanted = named({ pump: slot(folder, 'active', digest) });
+  const set = aSet();
+  await set.start(wanted, true);
+  await until(() => serving(set)[0] === '1');
+  await set.close();
+  return { folder, digest, wanted };
+}
 async function score(set: ModelSet): Promise<number> {
   const { scorer } = set.actives()[0]!.model;
   const input = scorer.room(2);
@@ -356,13 +367,7 @@ describe('after a restart', () => {
   });
 
   it('a damaged copy is fetched again, and damaged notes cost their copy nothing', async () => {
-    const one = write('1');
-    const digest = await digestOf(one);
-    const wanted = named({ pump: slot(one, 'active', digest) });
-    const set = aSet();
-    await set.start(wanted, true);
-    await until(() => serving(set)[0] === '1');
-    await set.close();
+    const { digest, wanted } = await storedOne();
     const stored = join(dataDir, 'models', digest.replace(':', '-'), 'model.onnx');
     writeFileSync(stored, readFileSync(stored).subarray(1));
     writeFileSync(join(dataDir, 'models.json'), '{"v":1,"slots":');
@@ -374,17 +379,11 @@ describe('after a restart', () => {
   });
 
   it('a site that asks for signatures by now takes the new signature of the bundle that it has', async () => {
-    const one = write('1');
-    const digest = await digestOf(one);
-    const wanted = named({ pump: slot(one, 'active', digest) });
-    const set = aSet();
-    await set.start(wanted, true);
-    await until(() => serving(set)[0] === '1');
-    await set.close();
+    const { folder, wanted } = await storedOne();
     const pair = makeKeyPair();
     const policy = trustIn(readPublicKeys(pair.publicPem), 'required');
     const strict = { verify: (folder: string) => verifyBundle(folder, policy) };
-    await signBundle(one, readPrivateKey(pair.privatePem));
+    await signBundle(folder, readPrivateKey(pair.privatePem));
     const signed = aSet(strict);
     await signed.start(wanted, true);
     await until(() => serving(signed)[0] === '1');

@@ -24,9 +24,8 @@ export async function startInference(
   worker: URL,
   { version, requestWorker }: { version: string; requestWorker: URL },
 ): Promise<RunningModule<Settings>> {
-  const { env, log, clock } = host;
-  const counts = new Counts(host.metrics, () => pipeline.queued);
-  const { settings, metrics } = host;
+  const { env, log, clock, settings, metrics } = host;
+  const counts = new Counts(metrics, () => pipeline.queued);
   const engine = new Engine({ workerUrl: worker, settings, log, metrics });
   const wanted = (settings: Settings) => wantedModels(settings.models, env.HOLDFAST_MODEL_DIR);
   const models = openModelSet(host, {
@@ -38,8 +37,8 @@ export async function startInference(
     },
   });
   const rollout = new Rollout({
-    ...{ setting: host.settings.rollout, models, folder: env.HOLDFAST_DATA_DIR },
-    ...{ clock, log, metrics: host.metrics },
+    ...{ setting: settings.rollout, models, folder: env.HOLDFAST_DATA_DIR },
+    ...{ clock, log, metrics },
   });
   const route = new Route({
     models,
@@ -49,7 +48,7 @@ export async function startInference(
     observe: (comparison) => rollout.observe(comparison),
   });
   const pipeline = new InferencePipeline({
-    settings: host.settings,
+    settings,
     send: (message) => host.send(message),
     clock,
     log,
@@ -58,7 +57,7 @@ export async function startInference(
   });
   const api = await startApi(host, { catalog: models, version, workerUrl: requestWorker });
   await addRolloutRoutes(host.http, { rollout, token: env.HOLDFAST_HTTP_TOKEN, clock });
-  await models.start(wanted(host.settings), host.settingsVersion !== 0);
+  await models.start(wanted(settings), host.settingsVersion !== 0);
   return {
     inputs: {
       readings: (message) => pipeline.accept(message.body, message.properties[LOST_PROPERTY]),
